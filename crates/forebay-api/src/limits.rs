@@ -1,0 +1,57 @@
+//! Counts and sizes that the contract names. Bytes, unless the name says otherwise.
+
+/// Most messages of one SendMessage (the SDKs' field text and the vendor's limits page).
+pub const MAX_MESSAGES: usize = 500;
+
+/// Most decoded bytes of all keys and bodies of one SendMessage. The vendor says "5 MB" and not
+/// how it counts; this is 5·2²⁰, after JSON's escapes are gone.
+pub const MAX_DECODED_BYTES: usize = 5 << 20;
+
+/// Largest raw body of a request (the vendor's rule for POST with JSON). Text may take six times
+/// its size on the wire, see `send_message`.
+pub const MAX_RAW_BODY_BYTES: usize = 10 << 20;
+
+/// Largest body of the actions that manage something. Our own limit, far above any sensible
+/// request: these bodies become a tree of JSON values, which takes many times their size.
+pub const MAX_MANAGEMENT_BODY_BYTES: usize = 1 << 20;
+
+/// What is read and thrown away of a body that is refused early, so that an SDK which is still
+/// writing sees the error code and not a broken pipe.
+pub const MAX_DISCARD_BYTES: usize = 16 << 20;
+
+/// How long a refused body is read at most, in seconds.
+pub const MAX_DISCARD_SECONDS: u64 = 5;
+
+/// Longest Authorization header that is looked at. The SDKs' have about 200 bytes.
+pub const MAX_AUTHORIZATION_BYTES: usize = 4096;
+
+/// Most names in an Authorization header's SignedHeaders. The SDKs sign two.
+pub const MAX_SIGNED_HEADERS: usize = 32;
+
+/// Default distance allowed between a request's timestamp and our clock, both ways, in seconds
+/// (the vendor's window).
+pub const DEFAULT_CLOCK_SKEW_SECONDS: u64 = 300;
+
+/// Longest TaskName, in characters (API reference of CreateDatahubTask).
+pub const MAX_TASK_NAME_CHARS: usize = 64;
+
+/// Longest Description, in bytes. Our own limit: every task is a record of the registry's log.
+pub const MAX_DESCRIPTION_BYTES: usize = 4096;
+
+/// Most Tags of a task, and the longest key and value in characters (the vendor's tag rules).
+pub const MAX_TAGS: usize = 50;
+/// Longest TagKey, in characters.
+pub const MAX_TAG_KEY_CHARS: usize = 127;
+/// Longest TagValue, in characters.
+pub const MAX_TAG_VALUE_CHARS: usize = 255;
+
+/// Most partitions that a topic may be created with (API reference of CreateDatahubTopic).
+pub const MAX_PARTITION_NUM: i64 = 500;
+
+/// Longest name of a Kafka topic, in bytes (Kafka's `Topic.validate`).
+pub const MAX_TOPIC_NAME_BYTES: usize = 249;
+
+/// Page size of DescribeDatahubTasks where Limit is absent.
+pub const DEFAULT_TASKS_PAGE: usize = 20;
+/// Largest page of DescribeDatahubTasks; a larger Limit means this.
+pub const MAX_TASKS_PAGE: usize = 100;
