@@ -1,0 +1,42 @@
+//! Test support for Forebay: what its tests need besides Forebay itself.
+//!
+//! * [`kafka_or_skip`] and [`KafkaCluster`]: real Apache Kafka, one node or
+//!   three, on free ports of the loopback interface, with the faults that
+//!   tests are about (kill, stop, restart).
+//! * [`FaultProxy`]: a TCP proxy that understands Kafka's framing and can drop
+//!   produce responses, delay, fall silent, reset and refuse.
+//! * [`WireClient`] and [`KafkaCluster::read_all`]: a Kafka client that shares
+//!   no code with Forebay's own, so that it can contradict it.
+//! * [`python_sdk_or_skip`] and [`PythonSdk`]: the genuine Tencent Cloud SDK and
+//!   librdkafka, in Python.
+//!
+//! Tests that need Java, Maven or Python skip themselves, saying so, where these
+//! are missing; with `CI=true` or `FOREBAY_KAFKA_TESTS=1` they fail instead.
+//!
+//! Every process started here ends with the value that owns it, also when the
+//! test panics, and also when the test process itself is killed.
+
+mod await_condition;
+mod cluster;
+mod cluster_admin;
+mod cluster_faults;
+mod cluster_read;
+mod gate;
+mod kafka_home;
+mod node;
+mod ports;
+mod proxy;
+mod proxy_relay;
+mod python_sdk;
+mod server_properties;
+mod wire_client;
+mod wire_log;
+
+pub use await_condition::await_condition;
+pub use cluster::{KafkaCluster, Options};
+pub use kafka_home::{KafkaHome, kafka_or_skip};
+pub use ports::free_port;
+pub use proxy::{AfterDrop, FaultProxy, Mode, Towards};
+pub use python_sdk::{PythonSdk, SdkSession, python_sdk_or_skip};
+pub use wire_client::{TopicPartition, WireClient};
+pub use wire_log::StoredRecord;

@@ -1,0 +1,40 @@
+#!/usr/bin/env bash
+# Fetches Apache Kafka and its command-line tools with Maven, for the tests.
+#
+# usage: tests/kafka/fetch.sh
+#
+# Goes to $FOREBAY_KAFKA_HOME, or else to <target>/kafka, where <target> is
+# $CARGO_TARGET_DIR or the workspace's target folder. Needs Java 17, mvn and
+# flock. May be run any number of times, also at once: what is there is kept.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+home=${FOREBAY_KAFKA_HOME:-${CARGO_TARGET_DIR:-$root/target}/kafka}
+# A relative path means "seen from the workspace", as for cargo run there.
+case $home in /*) ;; *) home=$root/$home ;; esac
+
+for tool in java mvn flock; do
+  command -v "$tool" >/dev/null || { echo "fetch.sh: $tool is needed and not on PATH" >&2; exit 1; }
+done
+
+# The stamp names what was fetched, so that a changed shopping list fetches anew.
+want=$(cksum <"$here/pom.xml")
+mkdir -p "$home"
+exec 9>"$home/.lock"
+flock 9
+
+if [[ -f $home/.complete && $(<"$home/.complete") == "$want" ]]; then
+  cp "$here/log4j2.xml" "$home/log4j2.xml"
+  echo "Kafka is in $home"
+  exit 0
+fi
+
+rm -rf "$home/.complete" "$home/libs" "$home/tools"
+for part in broker:libs tools:tools; do
+  mvn -B -q -Dstyle.color=never --no-transfer-progress -f "$here/pom.xml" -P "${part%%:*}" \
+    -Dforebay.libs="$home/${part##*:}" dependency:copy-dependencies </dev/null
+done
+cp "$here/log4j2.xml" "$home/log4j2.xml"
+printf '%s' "$want" >"$home/.complete"
+echo "Kafka is in $home"

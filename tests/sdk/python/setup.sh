@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Installs the genuine Python SDK and librdkafka's Python client, for the tests.
+#
+# usage: tests/sdk/python/setup.sh
+#
+# Makes a virtual environment in $FOREBAY_PYTHON_SDK_HOME, or else in
+# <target>/sdk-python, where <target> is $CARGO_TARGET_DIR or the workspace's
+# target folder. Needs python3 (3.9 or newer) with venv, and flock. May be run
+# any number of times, also at once: what is there is kept.
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+home=${FOREBAY_PYTHON_SDK_HOME:-${CARGO_TARGET_DIR:-$root/target}/sdk-python}
+# A relative path means "seen from the workspace", as for cargo run there.
+case $home in /*) ;; *) home=$root/$home ;; esac
+
+for tool in python3 flock; do
+  command -v "$tool" >/dev/null || { echo "setup.sh: $tool is needed and not on PATH" >&2; exit 1; }
+done
+
+want=$(cksum <"$here/requirements.txt")
+mkdir -p "$(dirname "$home")"
+# Beside the folder: what lies inside is removed before each installation.
+exec 9>"$home.lock"
+flock 9
+
+if [[ -f $home/.complete && $(<"$home/.complete") == "$want" ]]; then
+  echo "the Python SDK is in $home"
+  exit 0
+fi
+
+rm -f "$home/.complete"
+python3 -m venv --clear "$home"
+"$home/bin/python" -m pip install --quiet --disable-pip-version-check \
+  --requirement "$here/requirements.txt" </dev/null
+printf '%s' "$want" >"$home/.complete"
+echo "the Python SDK is in $home"
