@@ -1,0 +1,300 @@
+//! One connection to one broker, shared by the partitions that it leads.
+//!
+//! A lane takes whatever batches are ready and sends them in one produce
+//! request: by far the cheapest for small batches, since the broker handles a
+//! connection's requests one after the other. Batches are sealed only when
+//! their frame is built, so they keep growing while the lane is busy.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, sleep_until},
+};
+
+use super::{ProduceObserver, batch::BatchSlot};
+use crate::{
+    Error,
+    cluster::Cluster,
+    connection::Connection,
+    messages::produce::{ProduceAnswer, RawProduce, TopicBatches},
+    metadata::Broker,
+};
+
+/// Requests in flight on a lane. The broker works on one at a time; the others
+/// travel meanwhile.
+const MAX_IN_FLIGHT: usize = 4;
+
+/// A frame is closed once it holds that many bytes of batches: larger requests
+/// cost more per record (cache misses on both sides) and bound the memory that
+/// frames take beside the batches they carry.
+const FRAME_BYTES: usize = 1 << 20;
+
+/// How long a broker may take to answer a produce request, not counting the
+/// time for which it throttles us.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the broker is told to wait for the in-sync replicas: less than we wait
+/// for the broker, so that a slow replica shows as RequestTimedOut of its
+/// partition and not as silence of all.
+const REPLICATION_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// What came of handing a batch to a lane once.
+#[derive(Debug)]
+pub(crate) enum Attempt {
+    /// Everything in it was withdrawn before the frame was built.
+    Withdrawn,
+    /// It did not reach a connection in this attempt.
+    NotHanded(Error),
+    /// It was handed to a connection, and no answer came.
+    NoAnswer(Error),
+    /// The broker answered; code 0 is success.
+    Answered { code: i16, base_offset: i64 },
+}
+
+/// A batch and where it goes.
+pub(crate) struct Job {
+    pub(crate) topic: Arc<str>,
+    pub(crate) partition: i32,
+    pub(crate) slot: BatchSlot,
+    pub(crate) reply: oneshot::Sender<(BatchSlot, Attempt)>,
+}
+
+impl Job {
+    fn answer(self, attempt: Attempt) {
+        // A writer that has gone away (its actor was stopped) wants no answer.
+        drop(self.reply.send((self.slot, attempt)));
+    }
+}
+
+/// Handle of a lane's task; the task ends when all handles are gone and its
+/// last request has ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Lane {
+    jobs: mpsc::UnboundedSender<Job>,
+}
+
+impl Lane {
+    /// Starts the lane's task on the current runtime.
+    pub(crate) fn spawn(
+        cluster: Cluster,
+        broker: Broker,
+        observer: Arc<dyn ProduceObserver>,
+    ) -> Self {
+        // Unbounded, yet small: a partition has one batch under way at a time.
+        let (jobs, queue) = mpsc::unbounded_channel();
+        let driver = Driver {
+            cluster,
+            broker,
+            observer,
+            queue,
+            backlog: VecDeque::new(),
+            connection: None,
+            connecting: None,
+            in_flight: FuturesUnordered::new(),
+            throttled_until: Instant::now(),
+        };
+        tokio::spawn(driver.run());
+        Self { jobs }
+    }
+
+    pub(crate) fn submit(&self, job: Job) {
+        if let Err(mpsc::error::SendError(job)) = self.jobs.send(job) {
+            job.answer(Attempt::NotHanded(Error::Closed));
+        }
+    }
+}
+
+/// How a request ended, as far as the lane is concerned.
+struct Ended {
+    /// The connection's number, to tell it from a newer one.
+    connection: u64,
+    broken: bool,
+    throttle: Duration,
+}
+
+struct Driver {
+    cluster: Cluster,
+    broker: Broker,
+    observer: Arc<dyn ProduceObserver>,
+    queue: mpsc::UnboundedReceiver<Job>,
+    backlog: VecDeque<Job>,
+    connection: Option<(u64, Arc<Connection>)>,
+    connecting: Option<BoxFuture<'static, Result<Connection, Error>>>,
+    in_flight: FuturesUnordered<BoxFuture<'static, Ended>>,
+    /// Until when the broker mutes the connection (KIP-219): frames that are
+    /// not built yet do better to wait here, and to grow.
+    throttled_until: Instant,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let mut open = true;
+        let mut connections = 0;
+        while open || !self.backlog.is_empty() || !self.in_flight.is_empty() {
+            let may_send = !self.backlog.is_empty() && self.in_flight.len() < MAX_IN_FLIGHT;
+            if may_send && self.connection.is_none() && self.connecting.is_none() {
+                let (cluster, broker) = (self.cluster.clone(), self.broker.clone());
+                self.connecting = Some(Box::pin(async move { cluster.connect(&broker).await }));
+            }
+            let throttled = Instant::now() < self.throttled_until;
+            if may_send && self.connection.is_some() && !throttled {
+                self.send_frame();
+                continue;
+            }
+            tokio::select! {
+                job = self.queue.recv(), if open => match job {
+                    Some(job) => {
+                        self.backlog.push_back(job);
+                        // Whoever is about to hand over gets the chance to
+                        // ride in the same frame.
+                        tokio::task::yield_now().await;
+                        while let Ok(job) = self.queue.try_recv() {
+                            self.backlog.push_back(job);
+                        }
+                    }
+                    None => open = false,
+                },
+                Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => {
+                    self.note(&ended);
+                }
+                made = poll_option(&mut self.connecting), if self.connecting.is_some() => {
+                    self.connecting = None;
+                    match made {
+                        Ok(connection) => {
+                            connections += 1;
+                            self.connection = Some((connections, Arc::new(connection)));
+                            self.observer.connected(self.broker.id, true);
+                        }
+                        Err(error) => self.refuse_backlog(&error),
+                    }
+                }
+                () = sleep_until(self.throttled_until), if may_send && throttled => {}
+            }
+        }
+    }
+
+    fn note(&mut self, ended: &Ended) {
+        if !ended.throttle.is_zero() {
+            self.observer.throttled(ended.throttle);
+            self.throttled_until = self.throttled_until.max(Instant::now() + ended.throttle);
+        }
+        let current = self
+            .connection
+            .as_ref()
+            .is_some_and(|(id, _)| *id == ended.connection);
+        if ended.broken && current {
+            self.connection = None;
+            self.observer.connected(self.broker.id, false);
+        }
+    }
+
+    fn refuse_backlog(&mut self, error: &Error) {
+        for job in self.backlog.drain(..) {
+            job.answer(Attempt::NotHanded(error.clone()));
+        }
+    }
+
+    /// Seals what is ready, up to a frame's size, and sends it.
+    fn send_frame(&mut self) {
+        let Some((id, connection)) = self.connection.clone() else {
+            return;
+        };
+        let mut jobs = Vec::new();
+        let mut bytes = 0;
+        while bytes < FRAME_BYTES {
+            let Some(mut job) = self.backlog.pop_front() else {
+                break;
+            };
+            match job.slot.hand_over() {
+                Some(batch) => {
+                    bytes += batch.bytes().len();
+                    if job.slot.attempts() > 1 {
+                        self.observer.resent();
+                    }
+                    jobs.push(job);
+                }
+                None => job.answer(Attempt::Withdrawn),
+            }
+        }
+        if !jobs.is_empty() {
+            self.in_flight.push(Box::pin(send(id, connection, jobs)));
+        }
+    }
+}
+
+async fn poll_option<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
+    match future {
+        Some(future) => future.await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Sends one frame and hands each job its part of the answer.
+///
+/// Not cancelled by anything but the end of the runtime: whoever waits for a
+/// job gets its slot back.
+async fn send(id: u64, connection: Arc<Connection>, jobs: Vec<Job>) -> Ended {
+    match connection
+        .request_throttled(frame(&jobs), ATTEMPT_TIMEOUT)
+        .await
+    {
+        Ok(answer) => {
+            let throttle = answer.throttle;
+            dispatch(jobs, &answer);
+            Ended {
+                connection: id,
+                broken: false,
+                throttle,
+            }
+        }
+        Err(error) => {
+            // Its late answer, if any, must not be taken for that of a resend.
+            connection.close();
+            for job in jobs {
+                job.answer(Attempt::NoAnswer(error.clone()));
+            }
+            Ended {
+                connection: id,
+                broken: true,
+                throttle: Duration::ZERO,
+            }
+        }
+    }
+}
+
+fn frame(jobs: &[Job]) -> RawProduce<'_> {
+    let mut topics: Vec<TopicBatches<'_>> = Vec::new();
+    for job in jobs {
+        let Some(batch) = job.slot.frozen() else {
+            continue;
+        };
+        let partition = (job.partition, batch.bytes());
+        match topics.iter_mut().find(|(topic, _)| *topic == &*job.topic) {
+            Some((_, partitions)) => partitions.push(partition),
+            None => topics.push((&job.topic, vec![partition])),
+        }
+    }
+    RawProduce {
+        acks: -1,
+        timeout_ms: REPLICATION_TIMEOUT.as_millis() as i32,
+        topics,
+    }
+}
+
+fn dispatch(jobs: Vec<Job>, answer: &ProduceAnswer) {
+    for job in jobs {
+        let attempt = match answer.partition(&job.topic, job.partition) {
+            Some(part) => Attempt::Answered {
+                code: part.code,
+                base_offset: part.base_offset,
+            },
+            None => Attempt::NoAnswer(Error::protocol(format!(
+                "produce answer leaves out partition {} of topic {}",
+                job.partition, job.topic
+            ))),
+        };
+        job.answer(attempt);
+    }
+}

@@ -1,0 +1,100 @@
+//! The lanes of one producer thread: a shared one for each broker, and one of
+//! their own for partitions that hold the others up.
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use parking_lot::Mutex;
+
+use super::{
+    ProduceObserver,
+    lane::{Job, Lane},
+};
+use crate::{cluster::Cluster, metadata::Broker};
+
+/// The produce connections of one thread; its writers share them.
+///
+/// Lanes run on the runtime of whoever submits first, so a set belongs to one
+/// thread: handing over to a lane then wakes no other.
+#[derive(Clone)]
+pub struct ProduceLanes {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    cluster: Cluster,
+    observer: Arc<dyn ProduceObserver>,
+    lanes: Mutex<HashMap<LaneKey, (Broker, Lane)>>,
+}
+
+#[derive(PartialEq, Eq, Hash)]
+enum LaneKey {
+    Shared { broker: i32 },
+    Own { topic: Arc<str>, partition: i32 },
+}
+
+impl fmt::Debug for ProduceLanes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProduceLanes")
+            .field("lanes", &self.inner.lanes.lock().len())
+            .finish()
+    }
+}
+
+impl ProduceLanes {
+    /// No connection is made before the first batch is submitted.
+    pub fn new(cluster: Cluster, observer: Arc<dyn ProduceObserver>) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                cluster,
+                observer,
+                lanes: Mutex::default(),
+            }),
+        }
+    }
+
+    pub(crate) fn cluster(&self) -> &Cluster {
+        &self.inner.cluster
+    }
+
+    pub(crate) fn observer(&self) -> &dyn ProduceObserver {
+        &*self.inner.observer
+    }
+
+    /// Hands a batch to its leader's lane: to the shared one, or, if the
+    /// partition's last attempts timed out, to one that no other waits for.
+    pub(crate) fn submit(&self, leader: &Broker, isolated: bool, job: Job) {
+        let key = if isolated {
+            LaneKey::Own {
+                topic: Arc::clone(&job.topic),
+                partition: job.partition,
+            }
+        } else {
+            LaneKey::Shared { broker: leader.id }
+        };
+        let mut lanes = self.inner.lanes.lock();
+        let lane = match lanes.get(&key) {
+            Some((broker, lane)) if broker == leader => lane.clone(),
+            // None yet, or the leader has moved to another address.
+            _ => {
+                let lane = Lane::spawn(
+                    self.inner.cluster.clone(),
+                    leader.clone(),
+                    Arc::clone(&self.inner.observer),
+                );
+                lanes.insert(key, (leader.clone(), lane.clone()));
+                lane
+            }
+        };
+        drop(lanes);
+        lane.submit(job);
+    }
+
+    /// Closes the partition's own lane, now that it is healthy again.
+    pub(crate) fn rejoin(&self, topic: &Arc<str>, partition: i32) {
+        let key = LaneKey::Own {
+            topic: Arc::clone(topic),
+            partition,
+        };
+        self.inner.lanes.lock().remove(&key);
+    }
+}

@@ -1,0 +1,9 @@
+//! Kafka's v2 record batches: what a log consists of.
+//!
+//! - [`header`]: the header's fields and its checksum;
+//! - [`decode`]: from bytes to records;
+//! - [`encode`]: from messages to bytes.
+
+pub mod decode;
+pub mod encode;
+pub mod header;

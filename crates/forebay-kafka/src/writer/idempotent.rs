@@ -1,0 +1,375 @@
+//! The attempts of one batch, from open to its outcome.
+
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::BoxFuture;
+use tokio::{
+    sync::oneshot,
+    time::{Instant, sleep},
+};
+
+use super::{
+    PartitionWriter, WriteOutcome, read_back,
+    sequence::Sequence,
+    verdict::{Verdict, judge},
+};
+use crate::{
+    Error, ErrorCode,
+    cluster::Cluster,
+    metadata::Broker,
+    produce::{
+        PendingBatch, ProduceLanes,
+        batch::BatchSlot,
+        lane::{Attempt, Job},
+    },
+};
+
+/// Pauses between attempts: short, as most faults are a leader that moves.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// For how long a topic must be reported as missing before its messages are
+/// refused: a broker that has just started may not know all topics yet.
+const GONE_AFTER: Duration = Duration::from_secs(1);
+
+/// Writes to one topic-partition with an idempotent producer (KIP-98).
+///
+/// At most one batch is unacknowledged at any time: with more, a broker that
+/// restarts remembers only the newest, and a retry of an older one could not
+/// be told from a duplicate.
+#[derive(Debug)]
+pub struct IdempotentWriter {
+    topic: Arc<str>,
+    partition: i32,
+    lanes: ProduceLanes,
+    sequence: Sequence,
+    /// Offset after the last batch known to be stored: where a search begins.
+    known_end: Option<i64>,
+    /// Whether batches go over a connection of their own.
+    isolated: bool,
+    health: Health,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Health {
+    Good,
+    /// The leader does not answer, or refuses.
+    Failing,
+    /// The leader answers; too few replicas are in sync.
+    ShortOfReplicas,
+}
+
+/// How an attempt leaves its batch.
+enum Next {
+    Done(WriteOutcome),
+    Retry,
+}
+
+/// The batch under way, and what was seen of it.
+struct Progress {
+    slot: BatchSlot,
+    /// What went wrong last, for the reason that callers read.
+    trouble: String,
+    pause: Duration,
+    /// Since when the topic is reported as missing.
+    gone_since: Option<Instant>,
+}
+
+impl IdempotentWriter {
+    /// Connects to nothing before the first batch.
+    pub fn new(topic: Arc<str>, partition: i32, lanes: ProduceLanes) -> Self {
+        Self {
+            topic,
+            partition,
+            lanes,
+            sequence: Sequence::default(),
+            known_end: None,
+            isolated: false,
+            health: Health::Good,
+        }
+    }
+
+    fn cluster(&self) -> &Cluster {
+        self.lanes.cluster()
+    }
+
+    async fn run(&mut self, mut batch: Box<dyn PendingBatch>) -> WriteOutcome {
+        let mut pause = FIRST_PAUSE;
+        while self.sequence.next().is_none() {
+            match self.cluster().init_producer_id().await {
+                // A broker that still loads answers with an error and id −1:
+                // with that id it would not deduplicate at all.
+                Ok((id, epoch)) => self.sequence.begin(id, epoch),
+                Err(error) => {
+                    tracing::debug!(topic = %self.topic, %error, "no producer id yet");
+                    self.health = Health::Failing;
+                    if !batch.is_wanted() {
+                        return WriteOutcome::Withdrawn;
+                    }
+                    rest(&mut pause).await;
+                }
+            }
+        }
+        let Some(stamp) = self.sequence.next() else {
+            return WriteOutcome::Withdrawn;
+        };
+        let mut progress = Progress {
+            slot: BatchSlot::new(batch, stamp),
+            trouble: String::new(),
+            pause: FIRST_PAUSE,
+            gone_since: None,
+        };
+        loop {
+            let attempt;
+            (progress.slot, attempt) = self.attempt(progress.slot).await;
+            match self.settle(&mut progress, attempt).await {
+                Next::Done(outcome) => return self.conclude(&progress, outcome),
+                Next::Retry => rest(&mut progress.pause).await,
+            }
+        }
+    }
+
+    /// Hands the batch to its leader's lane once.
+    async fn attempt(&self, slot: BatchSlot) -> (BatchSlot, Attempt) {
+        let leader = match self.leader().await {
+            Ok(leader) => leader,
+            Err(error) => return (slot, Attempt::NotHanded(error)),
+        };
+        let (reply, answer) = oneshot::channel();
+        let (topic, partition) = (Arc::clone(&self.topic), self.partition);
+        self.lanes.submit(
+            &leader,
+            self.isolated,
+            Job {
+                topic,
+                partition,
+                slot,
+                reply,
+            },
+        );
+        answer
+            .await
+            .expect("a lane answers every job, and lives as long as its runtime")
+    }
+
+    async fn leader(&self) -> Result<Broker, Error> {
+        // What is remembered is good enough to begin with, and costs no wait:
+        // a broker that does not lead says so, and then we ask.
+        match self.cluster().known_leader(&self.topic, self.partition) {
+            Some(leader) => Ok(leader),
+            None => self.cluster().leader(&self.topic, self.partition).await,
+        }
+    }
+
+    async fn settle(&mut self, progress: &mut Progress, attempt: Attempt) -> Next {
+        let error = match attempt {
+            Attempt::Withdrawn => return Next::Done(WriteOutcome::Withdrawn),
+            Attempt::Answered { code, base_offset } => {
+                return self
+                    .settle_answer(progress, ErrorCode(code), base_offset)
+                    .await;
+            }
+            Attempt::NotHanded(error) => error,
+            Attempt::NoAnswer(error) => {
+                self.isolated = matches!(error, Error::Timeout { .. });
+                error
+            }
+        };
+        self.health = Health::Failing;
+        let gone = self.is_gone(progress, &error).await;
+        progress.trouble = error.to_string();
+        if gone {
+            let reason = format!(
+                "topic {} or its partition {} is gone",
+                self.topic, self.partition
+            );
+            return Next::Done(match progress.slot.attempts() {
+                0 => WriteOutcome::NotStored { reason },
+                _ => WriteOutcome::Unknown { reason },
+            });
+        }
+        self.retry_or_give_up(progress)
+    }
+
+    /// Asks again who leads, and says whether the topic has been missing for
+    /// long enough to be taken for deleted.
+    async fn is_gone(&self, progress: &mut Progress, error: &Error) -> bool {
+        let missing = match self.cluster().refresh(&self.topic).await {
+            Ok(_) => false,
+            Err(refreshed) => refreshed.is_unknown_topic() || error.is_unknown_topic(),
+        };
+        if !missing {
+            progress.gone_since = None;
+            return false;
+        }
+        progress
+            .gone_since
+            .get_or_insert_with(Instant::now)
+            .elapsed()
+            >= GONE_AFTER
+    }
+
+    async fn settle_answer(
+        &mut self,
+        progress: &mut Progress,
+        code: ErrorCode,
+        base_offset: i64,
+    ) -> Next {
+        let verdict = match judge(code, progress.slot.attempts()) {
+            // An offset that we were not told must not be made up.
+            Verdict::Acked if base_offset < 0 => Verdict::ReadBack,
+            verdict => verdict,
+        };
+        if code != ErrorCode::NONE {
+            progress.trouble = format!("the leader answered {code}");
+            tracing::debug!(topic = %self.topic, partition = self.partition, %code, "produce refused");
+        }
+        match verdict {
+            Verdict::Acked => return Next::Done(WriteOutcome::Acked { base_offset }),
+            Verdict::NotStored => {
+                let reason = progress.trouble.clone();
+                self.note_refusal(code);
+                return Next::Done(WriteOutcome::NotStored { reason });
+            }
+            Verdict::ReadBack => {
+                if let Some(outcome) = self.look_into_log(progress).await {
+                    return Next::Done(outcome);
+                }
+            }
+            Verdict::Retry { refresh, isolate } => {
+                self.isolated |= isolate;
+                self.note_refusal(code);
+                if refresh {
+                    let error = Error::api(code, "produce", None);
+                    if self.is_gone(progress, &error).await {
+                        let reason = format!("topic {} is gone", self.topic);
+                        return Next::Done(WriteOutcome::Unknown { reason });
+                    }
+                }
+            }
+        }
+        self.retry_or_give_up(progress)
+    }
+
+    fn note_refusal(&mut self, code: ErrorCode) {
+        self.health = match code {
+            ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND => {
+                Health::ShortOfReplicas
+            }
+            // About this batch, not about the partition.
+            ErrorCode::MESSAGE_TOO_LARGE
+            | ErrorCode::RECORD_LIST_TOO_LARGE
+            | ErrorCode::INVALID_RECORD
+            | ErrorCode::INVALID_TIMESTAMP => self.health,
+            _ => Health::Failing,
+        };
+    }
+
+    /// `None` while the log cannot be read.
+    async fn look_into_log(&self, progress: &mut Progress) -> Option<WriteOutcome> {
+        let frozen = progress.slot.frozen()?;
+        match read_back::find(
+            self.cluster(),
+            &self.topic,
+            self.partition,
+            frozen,
+            self.known_end,
+        )
+        .await
+        {
+            Ok(Some(base_offset)) => Some(WriteOutcome::Acked { base_offset }),
+            // What is appended and not yet replicated cannot be read: not
+            // finding it proves nothing.
+            Ok(None) => Some(WriteOutcome::Unknown {
+                reason: progress.trouble.clone(),
+            }),
+            Err(error) => {
+                progress.trouble =
+                    format!("{}, and reading back failed: {error}", progress.trouble);
+                None
+            }
+        }
+    }
+
+    fn retry_or_give_up(&self, progress: &mut Progress) -> Next {
+        match progress.slot.give_up() {
+            None if !progress.slot.is_wanted() => Next::Done(WriteOutcome::Withdrawn),
+            Some(give_up) if Instant::now() >= give_up => Next::Done(WriteOutcome::Unknown {
+                reason: progress.trouble.clone(),
+            }),
+            _ => Next::Retry,
+        }
+    }
+
+    /// Brings the writer's state in order for the next batch.
+    fn conclude(&mut self, progress: &Progress, outcome: WriteOutcome) -> WriteOutcome {
+        let Some(frozen) = progress.slot.frozen() else {
+            return outcome;
+        };
+        if let WriteOutcome::Acked { base_offset } = outcome {
+            self.sequence.advance(frozen.count());
+            self.known_end = Some(base_offset + i64::from(frozen.count()));
+            self.health = Health::Good;
+            if self.isolated {
+                self.isolated = false;
+                self.lanes.rejoin(&self.topic, self.partition);
+            }
+        } else {
+            // A batch that was frozen and given up leaves a hole in the
+            // sequence, and its bytes must never be stored under another.
+            self.sequence.bump();
+            self.lanes.observer().bumped();
+        }
+        outcome
+    }
+
+    async fn run_probe(&mut self) -> bool {
+        let answers = self.answers().await;
+        if let Err(error) = &answers {
+            tracing::debug!(topic = %self.topic, partition = self.partition, %error, "probe failed");
+        }
+        if matches!(answers, Ok(true)) {
+            self.health = Health::Good;
+        }
+        self.health == Health::Good
+    }
+
+    /// Whether the leader answers, with enough replicas in sync if that was
+    /// what it lacked.
+    async fn answers(&self) -> Result<bool, Error> {
+        let metadata = self.cluster().refresh(&self.topic).await?;
+        self.cluster()
+            .latest_offset(&self.topic, self.partition)
+            .await?;
+        if self.health != Health::ShortOfReplicas {
+            return Ok(true);
+        }
+        let configs = self.cluster().describe_topic_configs(&self.topic).await?;
+        let wanted = configs
+            .get("min.insync.replicas")
+            .and_then(|value| value.parse().ok());
+        let in_sync = metadata
+            .partition(self.partition)
+            .map_or(0, |partition| partition.isr.len());
+        Ok(in_sync >= wanted.unwrap_or(1))
+    }
+}
+
+async fn rest(pause: &mut Duration) {
+    sleep(*pause).await;
+    *pause = (*pause * 2).min(LONGEST_PAUSE);
+}
+
+impl PartitionWriter for IdempotentWriter {
+    fn write(&mut self, batch: Box<dyn PendingBatch>) -> BoxFuture<'_, WriteOutcome> {
+        Box::pin(self.run(batch))
+    }
+
+    fn probe(&mut self) -> BoxFuture<'_, bool> {
+        Box::pin(self.run_probe())
+    }
+
+    fn is_healthy(&self) -> bool {
+        self.health == Health::Good
+    }
+}
