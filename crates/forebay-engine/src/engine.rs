@@ -1,0 +1,339 @@
+//! The engine: everything wired together.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use actix::Addr;
+use forebay_kafka::{Error, ErrorCode, NewTopic, produce::ProduceLanes};
+use tokio::time::Instant;
+
+use crate::{
+    admission::{Admission, Permit},
+    delivery::Delivery,
+    instance::{Instance, InstanceConfig, ProducerThreads},
+    registry::{
+        Registry, RegistryConfig, RegistryStatus, TaskChange, TaskObserver, TaskRef,
+        TaskRegistryActor, TaskTable,
+    },
+    registry_log::KafkaLog,
+    submit::{OutgoingMessage, Request, SubmitError, submit},
+    telemetry::{TaskMetrics, Telemetry},
+    topic::Topic,
+    upkeep,
+};
+
+/// How stale the registry's tail may be for a ready replica.
+const TAIL_FRESH: Duration = Duration::from_secs(5);
+
+/// Between two looks at whether everything has been settled.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(10);
+
+/// What the engine needs to know.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// The clusters; the first is home of the registry.
+    pub instances: Vec<InstanceConfig>,
+    /// Topic of the registry's log.
+    pub registry_topic: String,
+    /// Bytes of requests between their head and their answer.
+    pub memory_limit: usize,
+}
+
+/// The ingestion engine. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) instances: BTreeMap<String, Arc<Instance>>,
+    pub(crate) registry: Registry,
+    pub(crate) admission: Admission,
+    pub(crate) telemetry: Arc<Telemetry>,
+    threads: Arc<ProducerThreads>,
+}
+
+/// What hangs on a task's entry in the table: resolved once.
+struct TaskRoute {
+    topic: Arc<Topic>,
+    metrics: Arc<TaskMetrics>,
+}
+
+/// A topic as the cluster has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TopicInfo {
+    /// Number of partitions.
+    pub partitions: usize,
+}
+
+/// Why a topic is not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum TopicError {
+    /// No such instance is configured.
+    #[error("instance {0} is not configured")]
+    UnknownInstance(String),
+    /// The cluster says that there is no such topic.
+    #[error("topic {0} does not exist")]
+    NotFound(String),
+    /// The cluster refuses to create it.
+    #[error("{0}")]
+    Refused(String),
+    /// The cluster cannot be asked.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl Engine {
+    /// Starts the engine in the current actix system and returns at once; it
+    /// connects by itself, now or whenever Kafka comes.
+    ///
+    /// # Panics
+    /// Outside an actix system, or without an instance.
+    pub fn start(config: &EngineConfig) -> Self {
+        let telemetry = Telemetry::new();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = Arc::new(ProducerThreads::start(cores / 4));
+        let instances: Vec<_> = config
+            .instances
+            .iter()
+            .map(|instance| Arc::new(Instance::new(instance, Arc::clone(&threads), &telemetry)))
+            .collect();
+        let home = instances
+            .first()
+            .expect("the configuration has at least one instance");
+        let lanes = ProduceLanes::new(home.cluster.clone(), home.metrics.clone());
+        let log = KafkaLog::new(&config.registry_topic, home.cluster.clone(), lanes);
+        let registry = Registry::start(
+            Arc::new(log),
+            RegistryConfig::default(),
+            vec![forget_deleted_tasks(Arc::clone(&telemetry))],
+        );
+        let instances = instances
+            .into_iter()
+            .map(|instance| (instance.id.clone(), instance));
+        let shared = Arc::new(Shared {
+            instances: instances.collect(),
+            registry,
+            admission: Admission::new(config.memory_limit),
+            telemetry,
+            threads,
+        });
+        upkeep::start(&shared);
+        Self { shared }
+    }
+
+    /// The tasks, for looking them up.
+    pub fn tasks(&self) -> &TaskTable {
+        &self.shared.registry.table
+    }
+
+    /// Where tasks are created, modified, paused, resumed and deleted.
+    pub fn registry(&self) -> &Addr<TaskRegistryActor> {
+        &self.shared.registry.addr
+    }
+
+    /// The registry's health.
+    pub fn registry_status(&self) -> RegistryStatus {
+        self.shared.registry.status.get()
+    }
+
+    /// The memory budget.
+    pub fn admission(&self) -> &Admission {
+        &self.shared.admission
+    }
+
+    /// The metrics that engine and service share.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.shared.telemetry
+    }
+
+    /// The counters of a task.
+    pub fn task_metrics(&self, task: &TaskRef) -> Arc<TaskMetrics> {
+        self.shared.telemetry.task(task.spec().task_id.as_str())
+    }
+
+    /// Routes a request's messages and appends them to their partitions' open
+    /// batches: all or none. Quick, and never waits.
+    ///
+    /// # Errors
+    /// Nothing was handed over. On [`SubmitError::TopicNotLoaded`] wait for
+    /// the topic and submit again.
+    pub fn submit(
+        &self,
+        task: &TaskRef,
+        messages: &[OutgoingMessage<'_>],
+        received_ms: i64,
+        deadline: Instant,
+        permit: Arc<Permit>,
+    ) -> Result<Delivery, SubmitError> {
+        let route = self.route(task)?;
+        let topic = &route.topic;
+        if topic.is_gone() {
+            return Err(SubmitError::TopicGone(topic.name.to_string()));
+        }
+        let view = match topic.view() {
+            Some(view) if view.partition_count() > 0 => view,
+            _ => return Err(SubmitError::TopicNotLoaded(Arc::clone(topic))),
+        };
+        let metrics = Arc::clone(&route.metrics);
+        submit(
+            topic,
+            &view,
+            messages,
+            Request {
+                received_ms,
+                deadline,
+                permit,
+                metrics,
+            },
+        )
+    }
+
+    fn route(&self, task: &TaskRef) -> Result<Arc<TaskRoute>, SubmitError> {
+        if let Some(route) = task.extension().get() {
+            let route = Arc::clone(route).downcast();
+            return Ok(route.expect("the slot holds nothing but routes"));
+        }
+        let spec = task.spec();
+        let instance = self
+            .shared
+            .instances
+            .get(&spec.target.instance)
+            .ok_or_else(|| SubmitError::UnknownInstance(spec.target.instance.clone()))?;
+        let route = Arc::new(TaskRoute {
+            topic: instance.topic(&spec.target.topic),
+            metrics: self.shared.telemetry.task(spec.task_id.as_str()),
+        });
+        // If another thread was quicker, its route is as good.
+        drop(task.extension().set(Arc::clone(&route) as Arc<_>));
+        Ok(route)
+    }
+
+    /// Whether an instance of this id is configured.
+    pub fn has_instance(&self, instance: &str) -> bool {
+        self.shared.instances.contains_key(instance)
+    }
+
+    /// Looks a topic up; creates it if it is missing and `create` says with
+    /// how many partitions (`None` inside: the cluster's default), with the
+    /// cluster's replication factor.
+    ///
+    /// # Errors
+    /// See [`TopicError`]. Bounded by the Kafka client's timeouts.
+    pub async fn ensure_topic(
+        &self,
+        instance: &str,
+        topic: &str,
+        create: Option<Option<i32>>,
+    ) -> Result<TopicInfo, TopicError> {
+        let instance = self
+            .shared
+            .instances
+            .get(instance)
+            .ok_or_else(|| TopicError::UnknownInstance(instance.to_owned()))?;
+        let handle = instance.topic(topic);
+        match (handle.refresh().await, create) {
+            (Err(error), Some(partitions)) if error.is_unknown_topic() => {
+                let new = NewTopic {
+                    name: topic.to_owned(),
+                    partitions,
+                    replication_factor: None,
+                    configs: Vec::new(),
+                };
+                match instance.cluster.create_topic(&new).await {
+                    Err(error) if error.code() != Some(ErrorCode::TOPIC_ALREADY_EXISTS) => {
+                        return Err(topic_error(topic, error));
+                    }
+                    _ => handle
+                        .refresh()
+                        .await
+                        .map_err(|error| topic_error(topic, error))?,
+                }
+            }
+            (found, _) => found.map_err(|error| topic_error(topic, error))?,
+        }
+        let partitions = handle.view().map_or(0, |view| view.partition_count());
+        Ok(TopicInfo { partitions })
+    }
+
+    /// Why acknowledged messages of a topic may not survive a broker's loss;
+    /// `None` if they do, or if the topic was not looked at yet.
+    pub fn durability_warning(&self, instance: &str, topic: &str) -> Option<String> {
+        let instance = self.shared.instances.get(instance)?;
+        let topic = Arc::clone(&*instance.topics.get(topic)?);
+        topic.warning()
+    }
+
+    /// Why this replica is not ready to take messages; empty if it is.
+    pub fn readiness(&self) -> Vec<String> {
+        let status = self.registry_status();
+        let mut reasons = Vec::new();
+        if !status.loaded {
+            reasons.push("task registry is not loaded".to_owned());
+        } else if !is_fresh(&status) {
+            reasons.push("task registry's tail was not confirmed within the last 5 s".to_owned());
+        }
+        if !reasons.is_empty() {
+            reasons.extend(status.fatal.or(status.problem));
+        }
+        if !self
+            .shared
+            .instances
+            .values()
+            .any(|instance| instance.is_reachable())
+        {
+            reasons.push("no instance was reachable within the last minute".to_owned());
+        }
+        reasons
+    }
+
+    /// Resolves when the registry can never be loaded, with the reason.
+    pub async fn fatal_problem(&self) -> String {
+        match self.shared.registry.status.settled().await {
+            Err(problem) => problem,
+            Ok(()) => std::future::pending().await,
+        }
+    }
+
+    /// Waits until everything handed over is settled, at most for `grace`,
+    /// then stops the producers.
+    pub async fn shutdown(self, grace: Duration) {
+        let until = Instant::now() + grace;
+        while !self.shared.is_idle() && Instant::now() < until {
+            tokio::time::sleep(SETTLE_INTERVAL).await;
+        }
+        self.shared.threads.stop();
+    }
+}
+
+impl Shared {
+    fn is_idle(&self) -> bool {
+        let topics = self.instances.values();
+        topics
+            .flat_map(|instance| &instance.topics)
+            .all(|topic| topic.is_idle())
+    }
+}
+
+fn is_fresh(status: &RegistryStatus) -> bool {
+    status
+        .tail_confirmed_ms_ago
+        .is_some_and(|ms| u128::from(ms) <= TAIL_FRESH.as_millis())
+}
+
+fn topic_error(topic: &str, error: Error) -> TopicError {
+    if error.is_unknown_topic() {
+        TopicError::NotFound(topic.to_owned())
+    } else if error.is_retriable() {
+        TopicError::Unavailable(error.to_string())
+    } else {
+        TopicError::Refused(error.to_string())
+    }
+}
+
+fn forget_deleted_tasks(telemetry: Arc<Telemetry>) -> TaskObserver {
+    Arc::new(move |change| {
+        if let TaskChange::Removed(task) = change {
+            telemetry.forget_task(task.spec().task_id.as_str());
+        }
+    })
+}

@@ -1,0 +1,371 @@
+//! The actor that writes one partition.
+
+use std::{sync::Arc, time::Duration};
+
+use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, Message, fut::wrap_future};
+use forebay_kafka::writer::{PartitionWriter, WriteOutcome};
+
+use tokio::sync::Notify;
+
+use super::{
+    batch::{QueuedBatch, SealedParts},
+    queue::PartitionQueue,
+};
+use crate::telemetry::BatchMetrics;
+
+/// Between two probes of a partition that failed.
+const PROBE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// There is something in the queue. Sent by an append that found the producer
+/// asleep; one that is at work sees by itself what was appended.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Flush;
+
+/// Writes one topic-partition: one batch at a time; what arrives meanwhile
+/// forms the next (group commit).
+///
+/// Its mailbox holds at most the one [`Flush`] of a sleeping producer.
+pub(crate) struct ProducerActor {
+    queue: Arc<PartitionQueue>,
+    /// `None` while it is at work.
+    writer: Option<Box<dyn PartitionWriter>>,
+    metrics: BatchMetrics,
+    /// Told when the partition seems to be gone.
+    suspicion: Arc<Notify>,
+    probe_is_due: bool,
+}
+
+impl ProducerActor {
+    pub(crate) fn new(
+        queue: Arc<PartitionQueue>,
+        writer: Box<dyn PartitionWriter>,
+        metrics: BatchMetrics,
+        suspicion: Arc<Notify>,
+    ) -> Self {
+        Self {
+            queue,
+            writer: Some(writer),
+            metrics,
+            suspicion,
+            probe_is_due: false,
+        }
+    }
+
+    /// Lends the writer to `work` and goes on when it is back.
+    fn lend<W, F>(&mut self, context: &mut Context<Self>, work: W)
+    where
+        W: FnOnce(Box<dyn PartitionWriter>) -> F,
+        F: Future<Output = Box<dyn PartitionWriter>> + 'static,
+    {
+        let Some(writer) = self.writer.take() else {
+            return;
+        };
+        let work = wrap_future::<_, Self>(work(writer)).map(|writer, actor, context| {
+            actor.queue.set_failing(!writer.is_healthy());
+            actor.writer = Some(writer);
+            actor.next(context);
+        });
+        context.spawn(work);
+    }
+
+    fn next(&mut self, context: &mut Context<Self>) {
+        if self.queue.sleep_unless_more() {
+            self.write(context);
+        } else if self.queue.is_failing() && !self.probe_is_due {
+            // Nothing is sent to it while it fails: somebody must try.
+            self.probe_is_due = true;
+            context.run_later(PROBE_INTERVAL, Self::probe);
+        }
+    }
+
+    fn write(&mut self, context: &mut Context<Self>) {
+        let (queue, metrics) = (Arc::clone(&self.queue), self.metrics.clone());
+        let suspicion = Arc::clone(&self.suspicion);
+        self.lend(context, |mut writer| async move {
+            let sealed = SealedParts::default();
+            let batch = QueuedBatch::new(Arc::clone(&queue), sealed.clone(), metrics.clone());
+            let outcome = writer.write(Box::new(batch)).await;
+            if !writer.is_healthy() {
+                suspicion.notify_one();
+            }
+            settle(&queue, &sealed, &outcome, &metrics);
+            writer
+        });
+    }
+
+    fn probe(&mut self, context: &mut Context<Self>) {
+        self.probe_is_due = false;
+        if self.queue.is_failing() {
+            self.lend(context, |mut writer| async move {
+                writer.probe().await;
+                writer
+            });
+        }
+    }
+}
+
+/// Tells every part of the batch what became of it.
+fn settle(
+    queue: &PartitionQueue,
+    sealed: &SealedParts,
+    outcome: &WriteOutcome,
+    metrics: &BatchMetrics,
+) {
+    let Some(batch) = sealed.take() else {
+        if let WriteOutcome::NotStored { reason } = outcome {
+            refuse_all(queue, reason);
+        }
+        return;
+    };
+    let reason: Arc<str> = match outcome {
+        WriteOutcome::NotStored { reason } | WriteOutcome::Unknown { reason } => {
+            reason.as_str().into()
+        }
+        WriteOutcome::Acked { .. } | WriteOutcome::Withdrawn => "the producer was stopped".into(),
+    };
+    let seconds = batch.at.elapsed().as_secs_f64();
+    for part in batch.parts {
+        match outcome {
+            WriteOutcome::Acked { base_offset } => {
+                part.handle.ack(base_offset + part.records.start as i64);
+                metrics.sent_to_acked.record(seconds);
+            }
+            WriteOutcome::NotStored { .. } => part.handle.refuse(&reason),
+            WriteOutcome::Unknown { .. } | WriteOutcome::Withdrawn => part.handle.lose(&reason),
+        }
+        queue.relieve(part.handle.bytes());
+    }
+}
+
+/// The partition is gone: nothing in its queue can be stored any more.
+fn refuse_all(queue: &PartitionQueue, reason: &str) {
+    let reason: Arc<str> = reason.into();
+    while let Some(batch) = queue.take() {
+        for part in batch.parts {
+            part.handle.refuse(&reason);
+            queue.relieve(part.handle.bytes());
+        }
+    }
+}
+
+impl Actor for ProducerActor {
+    type Context = Context<Self>;
+}
+
+impl Handler<Flush> for ProducerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Flush, context: &mut Context<Self>) {
+        self.write(context);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant as StdInstant;
+
+    use forebay_kafka::writer::fake::{FakeLog, FakeStep, FakeWriter};
+    use proptest::prelude::*;
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::{
+        admission::Admission,
+        delivery::{Delivery, MessageOutcome, PartSize, Report, Shipment},
+        producer::QueuedMessages,
+        telemetry::{TaskMetrics, Telemetry},
+    };
+
+    struct Bench {
+        queue: Arc<PartitionQueue>,
+        producer: actix::Addr<ProducerActor>,
+        admission: Admission,
+        log: FakeLog,
+    }
+
+    impl Bench {
+        fn start(script: Vec<FakeStep>) -> Self {
+            let queue = Arc::new(PartitionQueue::new(0));
+            let log = FakeLog::default();
+            let writer = Box::new(FakeWriter::new(log.clone(), script));
+            let metrics = Telemetry::new().batches.clone();
+            let producer =
+                ProducerActor::new(Arc::clone(&queue), writer, metrics, Arc::default()).start();
+            Self {
+                queue,
+                producer,
+                admission: Admission::new(usize::MAX),
+                log,
+            }
+        }
+
+        fn send(&self, values: &[&str], wait: Duration) -> Delivery {
+            let permit = Arc::new(self.admission.try_reserve(10).expect("fits"));
+            let bytes = values.iter().map(|value| value.len() as u64).sum();
+            let size = PartSize {
+                partition: 0,
+                messages: values.len() as u32,
+                bytes,
+            };
+            let shipment = Shipment::new(
+                std::iter::once(size),
+                5,
+                Instant::now() + wait,
+                Arc::new(TaskMetrics::noop()),
+                permit,
+            );
+            let part = QueuedMessages {
+                part: shipment.part(0),
+                max_encoded_len: values.iter().map(|value| value.len() + 40).sum(),
+                messages: values.iter().map(|value| (None, value.as_bytes())),
+            };
+            if self.queue.append(std::iter::once(part), 1000) {
+                self.producer
+                    .try_send(Flush)
+                    .expect("a sleeping producer's mailbox is empty");
+            }
+            Delivery::new(shipment, Vec::new())
+        }
+
+        async fn settled(&self) {
+            let until = StdInstant::now() + Duration::from_secs(60);
+            while self.queue.burden() > 0 || self.admission.in_flight() > 0 {
+                assert!(
+                    StdInstant::now() < until,
+                    "something is never settled: {:?}",
+                    self.queue
+                );
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn stored(offset: i64) -> impl Fn(&MessageOutcome<'_>) -> bool {
+        move |outcome| matches!(outcome, MessageOutcome::Stored { offset: o, .. } if *o == offset)
+    }
+
+    fn one(report: &Report) -> MessageOutcome<'_> {
+        report.outcomes().next().expect("one message")
+    }
+
+    #[actix::test]
+    async fn what_arrives_during_a_write_shares_the_next_batch() {
+        let bench = Bench::start(vec![FakeStep::Ack(Duration::from_millis(30))]);
+        let first = bench.send(&["a"], LONG);
+        tokio::task::yield_now().await;
+        let second = bench.send(&["b", "c"], LONG);
+        let third = bench.send(&["d"], LONG);
+        assert!(stored(0)(&one(&first.outcome().await)));
+        let second = second.outcome().await;
+        assert!(
+            second
+                .outcomes()
+                .zip(1..)
+                .all(|(outcome, offset)| stored(offset)(&outcome))
+        );
+        assert!(stored(3)(&one(&third.outcome().await)));
+        drop(second);
+        bench.settled().await;
+    }
+
+    #[actix::test]
+    async fn a_deadline_withdraws_from_an_unreachable_partition_and_a_probe_heals_it() {
+        let bench = Bench::start(vec![FakeStep::Unreachable]);
+        let hopeless = bench
+            .send(&["a"], Duration::from_millis(30))
+            .outcome()
+            .await;
+        assert!(matches!(one(&hopeless), MessageOutcome::NotStored(_)));
+        drop(hopeless);
+        bench.settled().await;
+        let until = StdInstant::now() + LONG;
+        while bench.queue.is_failing() {
+            assert!(StdInstant::now() < until);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        assert!(stored(0)(&one(&bench.send(&["b"], LONG).outcome().await)));
+        assert_eq!(
+            bench.log.records().len(),
+            1,
+            "what was withdrawn is not in the log"
+        );
+    }
+
+    #[actix::test]
+    async fn a_silent_broker_leaves_sent_messages_unknown_and_queued_ones_withdrawn() {
+        let bench = Bench::start(vec![FakeStep::Silence]);
+        let sent = bench.send(&["a"], Duration::from_millis(50));
+        let outcome = sent.outcome();
+        tokio::task::yield_now().await;
+        let queued = bench.send(&["b"], Duration::from_millis(50));
+        assert!(matches!(one(&outcome.await), MessageOutcome::Unknown(_)));
+        assert!(matches!(
+            one(&queued.outcome().await),
+            MessageOutcome::NotStored(_)
+        ));
+    }
+
+    fn steps() -> impl Strategy<Value = FakeStep> {
+        prop_oneof![
+            4 => (0u64..3).prop_map(|ms| FakeStep::Ack(Duration::from_millis(ms))),
+            1 => Just(FakeStep::NotStored),
+            1 => Just(FakeStep::UnknownButStored),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+
+        /// Every message is settled exactly once and truly, in order.
+        #[test]
+        fn every_message_is_acknowledged_truly_or_refused_or_unknown(
+            script in proptest::collection::vec(steps(), 0..12),
+            sizes in proptest::collection::vec(1usize..6, 1..30),
+            waits in proptest::collection::vec(prop_oneof![Just(2u64), Just(60_000)], 30),
+        ) {
+            actix::System::new().block_on(async move {
+                let bench = Bench::start(script);
+                let mut reports = Vec::new();
+                let mut deliveries = Vec::new();
+                for (request, size) in sizes.iter().enumerate() {
+                    let values: Vec<_> = (0..*size).map(|i| format!("{request}/{i}{}", "x".repeat(100))).collect();
+                    let borrowed: Vec<_> = values.iter().map(String::as_str).collect();
+                    deliveries.push(bench.send(&borrowed, Duration::from_millis(waits[request])));
+                    tokio::task::yield_now().await;
+                    reports.push((values, None));
+                }
+                for (delivery, (_, report)) in deliveries.into_iter().zip(&mut reports) {
+                    *report = Some(delivery.outcome().await);
+                }
+                let records = bench.log.records();
+                let position = |value: &str| {
+                    let mut found = records.iter().filter(|record| record.value.as_deref() == Some(value.as_bytes()));
+                    let first = found.next().map(|record| record.offset);
+                    assert!(found.next().is_none(), "stored twice: {value}");
+                    first
+                };
+                let mut last = -1;
+                for (values, report) in &reports {
+                    let report = report.as_ref().expect("awaited");
+                    assert_eq!(report.len(), values.len());
+                    for (value, outcome) in values.iter().zip(report.outcomes()) {
+                        match outcome {
+                            MessageOutcome::Stored { offset, .. } => {
+                                assert_eq!(position(value), Some(offset));
+                                assert!(offset > last, "order is kept");
+                                last = offset;
+                            }
+                            MessageOutcome::NotStored(_) => assert_eq!(position(value), None),
+                            MessageOutcome::Unknown(_) => {}
+                        }
+                    }
+                }
+                drop(reports);
+                bench.settled().await;
+            });
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What has to be done regularly: topics looked at again, gauges set.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Weak},
+    time::Duration,
+};
+
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+
+use crate::{engine::Shared, instance::Instance};
+
+/// How old what we know of a topic gets: added partitions and changed limits
+/// are used after at most this time.
+const TOPIC_MAX_AGE: Duration = Duration::from_secs(30);
+
+/// After a fault topics are looked at sooner, and at most that often.
+const AFTER_SUSPICION: Duration = Duration::from_secs(1);
+
+const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Starts the upkeep on the current thread; it ends with the engine.
+pub(crate) fn start(shared: &Arc<Shared>) {
+    actix_rt::spawn(set_gauges(Arc::downgrade(shared)));
+    for instance in shared.instances.values() {
+        actix_rt::spawn(look_at_topics(
+            Arc::downgrade(shared),
+            Arc::downgrade(instance),
+        ));
+    }
+}
+
+async fn set_gauges(shared: Weak<Shared>) {
+    let mut tick = interval(GAUGE_INTERVAL);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tick.tick().await;
+        let Some(shared) = shared.upgrade() else {
+            return;
+        };
+        let telemetry = &shared.telemetry;
+        telemetry.set_memory(shared.admission.in_flight(), shared.admission.limit());
+        let status = shared.registry.status.get();
+        let lag = status.tail_confirmed_ms_ago.map(Duration::from_millis);
+        let (running, paused) = shared.registry.table.counts();
+        telemetry.set_registry(lag, running, paused);
+        for instance in shared.instances.values() {
+            let ages = instance.topics.iter().map(|topic| topic.oldest());
+            instance
+                .metrics
+                .set_oldest_pending(ages.max().unwrap_or_default());
+        }
+    }
+}
+
+async fn look_at_topics(shared: Weak<Shared>, instance: Weak<Instance>) {
+    loop {
+        let (suspicion, max_age) = {
+            let (Some(shared), Some(instance)) = (shared.upgrade(), instance.upgrade()) else {
+                return;
+            };
+            let found = look(&shared, &instance).await;
+            let max_age = if found {
+                TOPIC_MAX_AGE
+            } else {
+                AFTER_SUSPICION
+            };
+            (Arc::clone(&instance.suspicion), max_age)
+        };
+        sleep(AFTER_SUSPICION).await;
+        // Woken early by a fault, or when it is time.
+        drop(timeout(max_age, suspicion.notified()).await);
+    }
+}
+
+/// Whether the instance answered.
+async fn look(shared: &Shared, instance: &Instance) -> bool {
+    if !instance.check_contact().await {
+        return false;
+    }
+    forget_unused(shared, instance);
+    let topics: Vec<_> = instance
+        .topics
+        .iter()
+        .map(|topic| Arc::clone(&topic))
+        .collect();
+    for topic in topics {
+        if let Err(error) = topic.refresh().await {
+            tracing::debug!(?topic, %error, "topic cannot be looked at");
+        }
+    }
+    true
+}
+
+/// Lets go of topics that no task targets any more; their producers stop.
+fn forget_unused(shared: &Shared, instance: &Instance) {
+    let tasks = shared.registry.table.all();
+    let targets = tasks
+        .iter()
+        .filter(|task| task.spec.target.instance == instance.id);
+    let used: HashSet<&str> = targets
+        .map(|task| task.spec.target.topic.as_str())
+        .collect();
+    instance
+        .topics
+        .retain(|name, topic| used.contains(name.as_str()) || !topic.is_idle());
+}
