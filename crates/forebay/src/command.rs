@@ -1,0 +1,100 @@
+//! Runs what the command line asks for, and says how it ended.
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use actix_rt::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::{Cli, Command, ConfigAction};
+use crate::config::{Config, show};
+use crate::{logging, startup, welcome};
+
+/// Refused or failed.
+const FAILED: u8 = 1;
+/// Wrong flag, environment variable or configuration file.
+const USAGE: u8 = 2;
+
+/// Runs one command to its end. `environment` is the process's.
+pub fn run(cli: Cli, environment: Vec<(String, String)>) -> ExitCode {
+    let config = match cli.settings.into_layers(environment).resolve() {
+        Ok(config) => config,
+        Err(error) => return fail(USAGE, &error),
+    };
+    match cli.command.unwrap_or(Command::Serve) {
+        Command::Serve => serve(config),
+        Command::Config { action } => match action {
+            ConfigAction::Check => say("the configuration is fine\n"),
+            ConfigAction::Show => say(&show(&config)),
+        },
+    }
+}
+
+fn serve(config: Config) -> ExitCode {
+    if let Err(error) = logging::install(&config.log) {
+        return fail(FAILED, &error);
+    }
+    actix_rt::System::new().block_on(serve_until_signal(config))
+}
+
+async fn serve_until_signal(config: Config) -> ExitCode {
+    // Before the start: a signal during it must not kill half-made state.
+    let mut signals = match Signals::new() {
+        Ok(signals) => signals,
+        Err(error) => return fail(FAILED, &error),
+    };
+    let mut running = match startup::start(config).await {
+        Ok(running) => running,
+        Err(error) => return fail(FAILED, &error),
+    };
+    say(&welcome::text(&running));
+    tokio::select! {
+        name = signals.next() => tracing::info!(signal = name, "asked to stop"),
+        reason = running.failed() => return fail(FAILED, &reason),
+    }
+    tokio::select! {
+        // The log has said what the grace cut off; a stop that was asked for
+        // is a success to whoever supervises the process.
+        _ = running.stop() => ExitCode::SUCCESS,
+        name = signals.next() => {
+            tracing::warn!(signal = name, "asked again: stopping at once");
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
+}
+
+fn say(text: &str) -> ExitCode {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Nobody listens any more (a closed pipe): no reason to stop serving.
+        Err(_) => ExitCode::from(FAILED),
+    }
+}
+
+fn fail(code: u8, error: &dyn std::fmt::Display) -> ExitCode {
+    if writeln!(std::io::stderr().lock(), "forebay: {error}").is_err() {
+        tracing::error!(%error, "failed");
+    }
+    ExitCode::from(code)
+}

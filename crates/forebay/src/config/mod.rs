@@ -1,0 +1,220 @@
+//! Settings: what they are, their defaults, and where they come from.
+//!
+//! Precedence, per setting: flag, then environment (`FOREBAY_` + the key in
+//! capitals, sections joined with `__`), then the TOML file of `--config`,
+//! then the default. A key nobody knows and a value out of range are errors
+//! that name the key, where it came from and what is allowed: a setting that
+//! is silently ignored is worse than a process that does not start.
+
+mod layers;
+mod settings;
+mod show;
+mod validate;
+mod values;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use layers::{ConfigError, Layers, Origin};
+pub use show::show;
+pub use values::{ByteRate, ByteSize, LogFormat, parse_duration};
+
+/// The instance id that `--brokers` stands for.
+pub const DEFAULT_INSTANCE: &str = "ckafka-forebay0";
+
+/// Everything a replica is told. See the table in the project's README.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Config {
+    /// Generated credentials (later also the embedded broker's files).
+    pub data_dir: PathBuf,
+    /// API listener.
+    pub http: HttpConfig,
+    /// Admin listener: metrics and probes.
+    pub admin: AdminConfig,
+    /// Who may call, and how strictly it is checked.
+    pub auth: AuthConfig,
+    /// Kafka clusters; the first one is home of the task registry.
+    pub instances: Vec<InstanceConfig>,
+    /// Deadlines and memory of accepted requests.
+    pub delivery: DeliveryConfig,
+    /// Where tasks are kept.
+    pub registry: RegistryConfig,
+    /// How a replica goes away.
+    pub shutdown: ShutdownConfig,
+    /// Log lines on stderr.
+    pub log: LogConfig,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct HttpConfig {
+    /// Address of the API; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Idle time after which a connection is closed. The default is above
+    /// the 300 s after which okhttp (Java SDK) drops idle connections: the
+    /// side that closes first must not be the server, or a request may be
+    /// lost in flight and silently resent.
+    pub keep_alive: Duration,
+    /// Open connections in all, over all workers; more are closed at accept.
+    pub max_connections: usize,
+    /// Longest time from a request's head to its last body byte.
+    pub body_timeout: Duration,
+    /// A body slower than this, after a first grace of two seconds, is cut.
+    pub min_body_rate: ByteRate,
+}
+
+/// `[admin]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdminConfig {
+    /// Address of metrics and probes; port 0 takes a free one.
+    pub listen: SocketAddr,
+}
+
+/// `[auth]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct AuthConfig {
+    /// Credentials file; `None` is `<data_dir>/credentials.toml`, made once.
+    pub credentials: Option<PathBuf>,
+    /// How far a request's timestamp may be off, both ways.
+    pub clock_skew: Duration,
+    /// Accept `X-TC-Content-SHA256: UNSIGNED-PAYLOAD`.
+    pub allow_unsigned_payload: bool,
+}
+
+/// `[[instance]]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct InstanceConfig {
+    /// What tasks call it: `ckafka-` and 8 of `[a-z0-9]`.
+    pub id: String,
+    /// Bootstrap addresses, `host:port`.
+    pub brokers: Vec<String>,
+}
+
+/// `[delivery]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeliveryConfig {
+    /// Longest time from *received* to the answer.
+    pub deadline: Duration,
+    /// Bytes of requests between their head and their answer, in all.
+    pub memory_limit: ByteSize,
+}
+
+/// `[registry]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct RegistryConfig {
+    /// Compacted topic on the first instance that holds the tasks.
+    pub topic: String,
+}
+
+/// `[shutdown]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ShutdownConfig {
+    /// How long new requests are still served after the signal, so that a
+    /// load balancer notices `/readyz` first.
+    pub drain_delay: Duration,
+    /// At the latest this long after the signal the process is gone.
+    pub grace: Duration,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogConfig {
+    /// Text for people, JSON lines for machines.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, `trace`, or `tracing` directives
+    /// such as `info,forebay_kafka=debug`.
+    pub level: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./forebay-data"),
+            http: HttpConfig::default(),
+            admin: AdminConfig::default(),
+            auth: AuthConfig::default(),
+            instances: Vec::new(),
+            delivery: DeliveryConfig::default(),
+            registry: RegistryConfig::default(),
+            shutdown: ShutdownConfig::default(),
+            log: LogConfig::default(),
+        }
+    }
+}
+
+impl Default for HttpConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            keep_alive: Duration::from_secs(370),
+            max_connections: 25_000,
+            body_timeout: Duration::from_secs(30),
+            min_body_rate: ByteRate(16 * 1024),
+        }
+    }
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+        }
+    }
+}
+
+impl Default for AuthConfig {
+    fn default() -> Self {
+        Self {
+            credentials: None,
+            clock_skew: Duration::from_secs(300),
+            allow_unsigned_payload: false,
+        }
+    }
+}
+
+impl Default for DeliveryConfig {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(25),
+            memory_limit: ByteSize(256 * 1024 * 1024),
+        }
+    }
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        Self {
+            topic: "__forebay_tasks".to_owned(),
+        }
+    }
+}
+
+impl Default for ShutdownConfig {
+    fn default() -> Self {
+        Self {
+            drain_delay: Duration::from_secs(5),
+            grace: Duration::from_secs(30),
+        }
+    }
+}
+
+impl Default for LogConfig {
+    fn default() -> Self {
+        Self {
+            format: LogFormat::Text,
+            level: "info".to_owned(),
+        }
+    }
+}
+
+impl Config {
+    /// The credentials file in use, and whether it is the default one (which
+    /// is made when it is missing; a path somebody named has to exist).
+    pub fn credentials_path(&self) -> (PathBuf, bool) {
+        match &self.auth.credentials {
+            Some(path) => (path.clone(), false),
+            None => (self.data_dir.join("credentials.toml"), true),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Answers: HTTP 200, `application/json` and nothing after it.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use forebay_api::{Action, ApiError, answer};
+
+use super::request_id::RequestId;
+
+/// What a request is answered with, and what is counted about it.
+pub(super) struct Answer {
+    /// `None` if the action is not known (metrics say `other`).
+    pub(super) action: Option<Action>,
+    /// `None` if all is well.
+    pub(super) error: Option<ApiError>,
+    /// The complete JSON.
+    pub(super) body: Vec<u8>,
+    /// 200, but for paths and methods that are none of the API's.
+    pub(super) status: StatusCode,
+    /// The request's body is not read to its end: nothing may follow it.
+    pub(super) close: bool,
+}
+
+impl Answer {
+    fn ok(action: Action, body: Vec<u8>) -> Self {
+        Self {
+            action: Some(action),
+            error: None,
+            body,
+            status: StatusCode::OK,
+            close: false,
+        }
+    }
+
+    pub(super) fn error(action: Option<Action>, error: ApiError, id: RequestId) -> Self {
+        Self {
+            action,
+            body: answer::error(&error, id.as_str()),
+            error: Some(error),
+            status: StatusCode::OK,
+            close: false,
+        }
+    }
+
+    /// What an action came to.
+    pub(super) fn of(action: Action, result: Result<Vec<u8>, ApiError>, id: RequestId) -> Self {
+        match result {
+            Ok(body) => Self::ok(action, body),
+            Err(error) => Self::error(Some(action), error, id),
+        }
+    }
+
+    /// An answer outside the API, where SDKs never go.
+    pub(super) fn status(status: StatusCode, error: ApiError, id: RequestId) -> Self {
+        Self {
+            status,
+            ..Self::error(None, error, id)
+        }
+    }
+
+    pub(super) fn closing(self) -> Self {
+        Self {
+            close: true,
+            ..self
+        }
+    }
+
+    /// The HTTP response; `close` also when the replica is on its way out.
+    pub(super) fn into_response(self, draining: bool) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        // Set by hand: the Python SDK compares the whole value and takes an
+        // error with `; charset=utf-8` behind it for a success.
+        response.insert_header((CONTENT_TYPE, HeaderValue::from_static(answer::CONTENT_TYPE)));
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            response.insert_header(("Allow", "GET, POST"));
+        }
+        if self.close || draining {
+            response.force_close();
+        }
+        response.body(self.body)
+    }
+}

@@ -1,0 +1,101 @@
+//! Who calls, and what for: signature, action, version.
+
+use std::sync::Arc;
+
+use forebay_api::tc3::{HeaderValue, Headers as _, RequestHead, SigningKeyCache, Verifier};
+use forebay_api::{Action, ApiError, ErrorCode, VERSION};
+use forebay_engine::clock::unix_millis;
+
+use super::raw_request::{Head, RawRequest};
+use super::shared::Shared;
+use crate::credentials::Credential;
+
+/// A caller whose signature was right.
+#[derive(Debug)]
+pub(super) struct Caller(Arc<Credential>);
+
+impl Caller {
+    /// # Errors
+    /// AuthFailure.UnauthorizedOperation when the credential's scope lacks
+    /// the action.
+    pub(super) fn may(&self, action: Action) -> Result<(), ApiError> {
+        if self.0.scope().allows_action(action.as_str()) {
+            Ok(())
+        } else {
+            Err(ApiError::out_of_scope(action.as_str()))
+        }
+    }
+
+    /// # Errors
+    /// AuthFailure.UnauthorizedOperation when its scope lacks the access point.
+    pub(super) fn may_use(&self, datahub_id: &str) -> Result<(), ApiError> {
+        if self.sees(datahub_id) {
+            Ok(())
+        } else {
+            Err(ApiError::out_of_scope(datahub_id))
+        }
+    }
+
+    /// Whether its scope holds the access point.
+    pub(super) fn sees(&self, datahub_id: &str) -> bool {
+        self.0.scope().allows_datahub(datahub_id)
+    }
+}
+
+/// Checks the signature over the raw bytes.
+///
+/// # Errors
+/// An `AuthFailure.*` code.
+pub(super) fn caller(
+    verifier: &Verifier,
+    request: &RawRequest,
+    shared: &Shared,
+    keys: &mut SigningKeyCache,
+) -> Result<Caller, ApiError> {
+    let head = RequestHead {
+        method: request.head.method.as_str(),
+        query: request.head.uri.query().unwrap_or(""),
+        headers: &request.head,
+    };
+    let now = unix_millis() / 1000;
+    let lookup = |secret_id: &str| shared.credentials.get(secret_id);
+    let verified = verifier.verify(&head, &request.body, now, lookup, keys)?;
+    shared.clock_skew.seen(verified.skew_seconds, now);
+    Ok(Caller(verified.credential))
+}
+
+/// The action, if its header names one; whoever sent it is not known.
+pub(super) fn claimed_action(head: &Head) -> Option<Action> {
+    action(head).ok()
+}
+
+/// # Errors
+/// InvalidAction where there is none of that name or no header,
+/// InvalidParameter where the header is repeated: the headers are not signed,
+/// so a second one may be anybody's.
+pub(super) fn action(head: &Head) -> Result<Action, ApiError> {
+    let name = single(head, "x-tc-action")?;
+    Action::from_name(&name).ok_or_else(|| ApiError::invalid_action(&name))
+}
+
+/// # Errors
+/// NoSuchVersion, InvalidParameter; see [`action`].
+pub(super) fn version(head: &Head) -> Result<(), ApiError> {
+    let version = single(head, "x-tc-version")?;
+    if version == VERSION {
+        Ok(())
+    } else {
+        Err(ApiError::no_such_version(&version))
+    }
+}
+
+fn single<'h>(head: &'h Head, name: &str) -> Result<std::borrow::Cow<'h, str>, ApiError> {
+    match head.get(name) {
+        HeaderValue::One(value) => Ok(String::from_utf8_lossy(value)),
+        HeaderValue::Absent => Ok("".into()),
+        HeaderValue::Repeated => Err(ApiError::new(
+            ErrorCode::InvalidParameter,
+            format!("the header {name} is there more than once"),
+        )),
+    }
+}

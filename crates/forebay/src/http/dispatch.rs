@@ -1,0 +1,295 @@
+//! A request's way through a worker: head, size, memory, body, actor, answer.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix::{Actor as _, Addr};
+use actix_web::dev::{Payload, ServiceRequest};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{Error, HttpMessage as _, HttpResponse};
+use forebay_api::limits::MAX_RAW_BODY_BYTES;
+use forebay_api::{Action, ApiError, ErrorCode};
+use forebay_engine::Topic;
+use forebay_engine::admission::Permit;
+use forebay_engine::clock::unix_millis;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::Answer;
+use super::authenticate::claimed_action;
+use super::body::{self, BodyFault, FIRST_STEP};
+use super::error;
+use super::ingress::{Accepted, IngressActor};
+use super::raw_request::{Head, RawRequest};
+use super::request_id::{RequestId, RequestIds};
+use super::send_message;
+use super::shared::Shared;
+use crate::lifecycle::Phase;
+
+/// Reserved for a request besides its body: head, bookkeeping, answer.
+const OVERHEAD_BYTES: usize = 2048;
+
+/// Part of the deadline kept for making and sending the answer.
+const ANSWER_TIME: Duration = Duration::from_millis(50);
+
+/// One HTTP worker.
+pub(super) struct Worker {
+    shared: Arc<Shared>,
+    ids: RequestIds,
+    ingress: RefCell<Addr<IngressActor>>,
+}
+
+impl Worker {
+    /// Starts the worker's actor on this thread's arbiter.
+    pub(super) fn start(shared: Arc<Shared>) -> Rc<Self> {
+        let ingress = IngressActor::new(Arc::clone(&shared)).start();
+        Rc::new(Self {
+            shared,
+            ids: RequestIds::new(),
+            ingress: RefCell::new(ingress),
+        })
+    }
+
+    /// The worker's actor; a new one should it have died of a panic, so that
+    /// one bad request costs one request and not the worker.
+    fn ingress(&self) -> Addr<IngressActor> {
+        let mut ingress = self.ingress.borrow_mut();
+        if !ingress.connected() {
+            tracing::error!("an HTTP worker's actor was gone and has been started anew");
+            *ingress = IngressActor::new(Arc::clone(&self.shared)).start();
+        }
+        ingress.clone()
+    }
+
+    /// Answers any request; never fails.
+    pub(super) async fn serve(
+        self: Rc<Self>,
+        mut request: ServiceRequest,
+    ) -> Result<actix_web::dev::ServiceResponse, Error> {
+        let started = Instant::now();
+        let id = self.ids.next();
+        let accepted = self.shared.lifecycle.accept();
+        let answer = if accepted.is_some() {
+            self.answer(&mut request, id).await
+        } else {
+            self.shared.metrics.shed_draining.increment(1);
+            self.refuse(&mut request, error::draining(), id).await
+        };
+        self.record(&answer, id, started.elapsed());
+        let draining = self.shared.lifecycle.phase() > Phase::Serving;
+        let response: HttpResponse = answer.into_response(draining);
+        drop(accepted);
+        Ok(request.into_response(response))
+    }
+
+    /// Counts an answer, and logs it if the trouble is ours.
+    fn record(&self, answer: &Answer, id: RequestId, elapsed: Duration) {
+        let code = answer.error.as_ref().map(|error| error.code);
+        self.shared.metrics.answered(answer.action, code, elapsed);
+        if let Some(error) = &answer.error {
+            let action = answer.action.map_or("other", Action::as_str);
+            self.shared.problems.answered(action, error, id.as_str());
+        }
+    }
+
+    async fn answer(&self, request: &mut ServiceRequest, id: RequestId) -> Answer {
+        if let Some(answer) = outside_the_api(request, id) {
+            return answer;
+        }
+        let declared = declared_length(request);
+        let mut permit = match self.admit(request, declared) {
+            Ok(permit) => permit,
+            Err(error) => return self.refuse(request, error, id).await,
+        };
+        let mut payload = request.take_payload();
+        let head = Head {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: std::mem::take(request.headers_mut()),
+        };
+        let pace = self.shared.settings.body_pace;
+        let body = match body::read(&mut payload, declared, &mut permit, pace).await {
+            Ok(body) => body,
+            Err(fault) => {
+                drop(permit);
+                return self.cut(&fault, &head, payload, id).await;
+            }
+        };
+        // The body's last byte is here: from now on the time counts.
+        let request = RawRequest {
+            head,
+            body,
+            received_ms: unix_millis(),
+            deadline: Instant::now() + self.shared.settings.deadline - ANSWER_TIME,
+            permit: Arc::new(permit),
+        };
+        self.run(request, id).await
+    }
+
+    /// What can be told from the head alone, and the memory for the body.
+    fn admit(&self, request: &ServiceRequest, declared: Option<usize>) -> Result<Permit, ApiError> {
+        if let Some(length) = declared.filter(|length| *length > MAX_RAW_BODY_BYTES) {
+            let length = length as u64;
+            return Err(ApiError::request_too_large(
+                MAX_RAW_BODY_BYTES,
+                Some(length),
+            ));
+        }
+        let bytes = declared.unwrap_or(FIRST_STEP) + OVERHEAD_BYTES;
+        let permit = self.shared.engine.admission().try_reserve(bytes);
+        let permit = permit.map_err(|refusal| {
+            self.shared.metrics.shed_memory.increment(1);
+            error::memory(&refusal)
+        })?;
+        check_encoding(request)?;
+        Ok(permit)
+    }
+
+    /// Hands the complete request to the worker's actor and waits for what
+    /// comes of it.
+    async fn run(&self, mut request: RawRequest, id: RequestId) -> Answer {
+        let claimed = claimed_action(&request.head);
+        loop {
+            let deadline = request.deadline;
+            match self.ingress().send(request).await {
+                Ok(Ok(Accepted::TopicNotLoaded {
+                    topic,
+                    request: again,
+                })) => {
+                    if let Err(error) = loaded(&topic, deadline).await {
+                        return Answer::error(Some(Action::SendMessage), error, id);
+                    }
+                    request = again;
+                }
+                Ok(Ok(Accepted::Delivery { delivery, spec })) => {
+                    let report = delivery.outcome().await;
+                    let result = send_message::answer(&spec, &report, id.as_str());
+                    return Answer::of(Action::SendMessage, result, id);
+                }
+                Ok(Ok(Accepted::TaskAction(task_action))) => {
+                    let action = task_action.action;
+                    let result = task_action.run(&self.shared, id.as_str()).await;
+                    return Answer::of(action, result, id);
+                }
+                Ok(Err(refused)) => return Answer::error(refused.action, refused.error, id),
+                Err(mailbox) => return Answer::error(claimed, error::mailbox(&mailbox), id),
+            }
+        }
+    }
+
+    /// Refuses a request whose body has not been read, holding nothing.
+    async fn refuse(&self, request: &mut ServiceRequest, error: ApiError, id: RequestId) -> Answer {
+        let head = Head {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            headers: std::mem::take(request.headers_mut()),
+        };
+        body::discard(&mut request.take_payload()).await;
+        Answer::error(claimed_action(&head), error, id)
+    }
+
+    /// Refuses a request in the middle of its body.
+    async fn cut(
+        &self,
+        fault: &BodyFault,
+        head: &Head,
+        mut payload: Payload,
+        id: RequestId,
+    ) -> Answer {
+        let answer = Answer::error(claimed_action(head), error::body(fault), id);
+        match fault {
+            BodyFault::TooLarge => body::discard(&mut payload).await,
+            BodyFault::Memory(_) => {
+                self.shared.metrics.shed_memory.increment(1);
+                body::discard(&mut payload).await;
+            }
+            // Waiting for more of it is what was given up.
+            BodyFault::TooSlow { .. } | BodyFault::Broken(_) => return answer.closing(),
+        }
+        answer
+    }
+}
+
+/// Waits for a topic that nothing was sent to before.
+///
+/// # Errors
+/// When it is not there by the deadline; nothing was handed over.
+async fn loaded(topic: &Topic, deadline: Instant) -> Result<(), ApiError> {
+    let ready = timeout_at(deadline, topic.ready()).await;
+    let in_time = Instant::now() < deadline;
+    match ready {
+        Ok(Ok(())) if in_time => Ok(()),
+        // Submitting again tells the caller so, and counts it.
+        Ok(Err(error)) if in_time && error.is_unknown_topic() => Ok(()),
+        Ok(Err(error)) => Err(error::not_stored(error)),
+        Ok(Ok(())) | Err(_) => Err(error::not_stored(
+            "Kafka did not tell of the topic within the deadline",
+        )),
+    }
+}
+
+/// Paths and methods where SDKs never go.
+fn outside_the_api(request: &ServiceRequest, id: RequestId) -> Option<Answer> {
+    if request.path() != "/" {
+        let error = ApiError::new(
+            ErrorCode::ResourceNotFound,
+            "no such path; the API is at POST /",
+        );
+        return Some(Answer::status(StatusCode::NOT_FOUND, error, id));
+    }
+    match *request.method() {
+        Method::POST => None,
+        // Its own encoding of parameters comes with a later version.
+        Method::GET => {
+            let error = ApiError::new(
+                ErrorCode::UnsupportedOperation,
+                "requests by GET are not supported by this version; send a POST",
+            );
+            Some(Answer::error(None, error, id))
+        }
+        _ => {
+            let error = ApiError::new(
+                ErrorCode::UnsupportedProtocol,
+                "no such method; the API takes POST",
+            );
+            Some(Answer::status(StatusCode::METHOD_NOT_ALLOWED, error, id))
+        }
+    }
+}
+
+/// The body's Content-Length. actix-http has checked it (digits, only one,
+/// never beside chunked) and has answered 400 otherwise; no header and no
+/// chunks is no body.
+fn declared_length(request: &ServiceRequest) -> Option<usize> {
+    match request.headers().get(CONTENT_LENGTH) {
+        Some(value) => Some(
+            value
+                .to_str()
+                .ok()
+                .and_then(|text| text.trim().parse().ok())
+                .unwrap_or(usize::MAX),
+        ),
+        None if request.chunked().unwrap_or(false) => None,
+        None => Some(0),
+    }
+}
+
+/// Bodies are never decompressed: a few hundred bytes can unpack to half a
+/// gigabyte before any limit on the parsed side sees them.
+fn check_encoding(request: &ServiceRequest) -> Result<(), ApiError> {
+    let mut encodings = request.headers().get_all(CONTENT_ENCODING);
+    if encodings.all(|value| {
+        value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    }) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        ErrorCode::InvalidParameter,
+        "Content-Encoding: request bodies must not be compressed",
+    ))
+}

@@ -1,0 +1,86 @@
+//! What went wrong inside, as the API's codes. The one place for it.
+
+use actix::MailboxError;
+use forebay_api::{ApiError, ErrorCode};
+use forebay_engine::admission::MemoryLimitReached;
+use forebay_engine::registry::RegistryError;
+
+use super::body::BodyFault;
+
+/// `not stored: …`, said only where it is certain.
+pub(super) fn not_stored(reason: impl std::fmt::Display) -> ApiError {
+    ApiError::new(
+        ErrorCode::ResourceUnavailableKafkaStorageError,
+        format!("not stored: {reason}"),
+    )
+}
+
+/// `delivery unknown: …`
+pub(super) fn unknown(reason: impl std::fmt::Display) -> ApiError {
+    ApiError::new(
+        ErrorCode::FailedOperation,
+        format!("delivery unknown: {reason}"),
+    )
+}
+
+/// RequestLimitExceeded: the only code that the SDKs' own retries know.
+pub(super) fn memory(refusal: &MemoryLimitReached) -> ApiError {
+    ApiError::new(
+        ErrorCode::RequestLimitExceeded,
+        format!("not stored: {refusal}; send again a little later"),
+    )
+}
+
+pub(super) fn draining() -> ApiError {
+    ApiError::new(
+        ErrorCode::RequestLimitExceeded,
+        "not stored: this replica is draining before it stops; send again, to another one",
+    )
+}
+
+pub(super) fn body(fault: &BodyFault) -> ApiError {
+    match fault {
+        BodyFault::TooLarge => {
+            ApiError::request_too_large(forebay_api::limits::MAX_RAW_BODY_BYTES, None)
+        }
+        BodyFault::Memory(refusal) => memory(refusal),
+        BodyFault::TooSlow { .. } | BodyFault::Broken(_) => {
+            ApiError::new(ErrorCode::InvalidParameter, fault.to_string())
+        }
+    }
+}
+
+/// The SDK lists no ResourceNotFound for most task actions, but the common
+/// codes have it and `InvalidParameterValue` would say that the caller's text
+/// is malformed; callers that delete twice can tell the two apart.
+pub(super) fn registry(error: RegistryError) -> ApiError {
+    match error {
+        RegistryError::NotFound(task) => ApiError::task_not_found(&task),
+        RegistryError::NameTaken(name) => ApiError::new(
+            ErrorCode::InvalidParameterValueRepetitionValue,
+            format!("a task of the name [{name}] exists"),
+        ),
+        RegistryError::NotStored(reason) => not_stored(reason),
+        RegistryError::NotReady(_) => not_stored(error),
+        RegistryError::Unknown(reason) => unknown(reason),
+        RegistryError::TooManyCalls { .. } => ApiError::new(
+            ErrorCode::RequestLimitExceeded,
+            format!("not stored: {error}; send again a little later"),
+        ),
+        other => internal(other),
+    }
+}
+
+/// A fault of ours. The caller learns that it is one; the log learns which.
+pub(super) fn internal(error: impl std::fmt::Display) -> ApiError {
+    tracing::error!(%error, "internal error");
+    ApiError::new(ErrorCode::InternalError, "internal error")
+}
+
+/// A mailbox that did not answer: the message may have been handled.
+pub(super) fn mailbox(error: &MailboxError) -> ApiError {
+    match error {
+        MailboxError::Closed => unknown("this replica is stopping"),
+        MailboxError::Timeout => unknown("no answer within the deadline"),
+    }
+}

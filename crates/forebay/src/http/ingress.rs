@@ -1,0 +1,138 @@
+//! The actor of an HTTP worker: it turns a complete request into a delivery
+//! under way, a task action allowed to run, or a refusal.
+//!
+//! There is one on each worker's own thread, so a message to it never crosses
+//! threads, and what it keeps (signing keys) needs no lock. Its handler never
+//! waits.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix::{Actor, Context, Handler, Message, MessageResult};
+use forebay_api::tc3::{SigningKeyCache, Verifier};
+use forebay_api::{Action, ApiError, send_message::parse};
+use forebay_engine::Topic;
+use forebay_engine::delivery::Delivery;
+use forebay_engine::task::TaskSpec;
+
+use super::authenticate::{self, Caller};
+use super::raw_request::RawRequest;
+use super::send_message::{self, Submitted};
+use super::shared::Shared;
+use super::task_actions::TaskAction;
+
+/// Requests that may wait in a worker's mailbox. Each one is a connection's
+/// current request, so connections bound them too.
+const MAILBOX: usize = 4096;
+
+/// Signing keys kept a worker: one per credential, day and service name.
+const SIGNING_KEYS: usize = 1024;
+
+/// What became of a request that was not refused.
+pub(super) enum Accepted {
+    /// SendMessage: handed over.
+    Delivery {
+        delivery: Delivery,
+        /// Names of the access point and the topic, for the answer.
+        spec: Arc<TaskSpec>,
+    },
+    /// SendMessage to a topic that nothing was sent to before: nothing is
+    /// handed over. Send the request again once the topic is loaded.
+    TopicNotLoaded {
+        topic: Arc<Topic>,
+        request: RawRequest,
+    },
+    /// Another action: its caller is known, nothing is begun.
+    TaskAction(TaskAction),
+}
+
+/// A refusal, and the action if it is known by then (for metrics).
+pub(super) struct Refused {
+    pub(super) action: Option<Action>,
+    pub(super) error: ApiError,
+}
+
+impl Message for RawRequest {
+    type Result = Result<Accepted, Refused>;
+}
+
+/// See the module.
+pub(super) struct IngressActor {
+    shared: Arc<Shared>,
+    verifier: Verifier,
+    keys: SigningKeyCache,
+    /// Of the credentials that `keys` were derived from.
+    generation: u64,
+}
+
+impl IngressActor {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            verifier: shared.settings.verifier(),
+            generation: shared.credentials.generation(),
+            keys: SigningKeyCache::new(SIGNING_KEYS),
+            shared,
+        }
+    }
+
+    fn authenticate(&mut self, request: &RawRequest) -> Result<Caller, ApiError> {
+        let generation = self.shared.credentials.generation();
+        if generation != self.generation {
+            self.keys.clear();
+            self.generation = generation;
+        }
+        let started = Instant::now();
+        let caller = authenticate::caller(&self.verifier, request, &self.shared, &mut self.keys);
+        let elapsed = started.elapsed().as_secs_f64();
+        self.shared.metrics.auth_seconds.record(elapsed);
+        caller
+    }
+
+    /// Signature, action and version, JSON and types, counts and sizes, the
+    /// credential's scope, task, pause: in this order, see the contract.
+    fn accept(&mut self, request: RawRequest) -> Result<Accepted, Refused> {
+        let unknown_action = |error| Refused {
+            action: None,
+            error,
+        };
+        let caller = self.authenticate(&request).map_err(|error| Refused {
+            action: authenticate::claimed_action(&request.head),
+            error,
+        })?;
+        let action = authenticate::action(&request.head).map_err(unknown_action)?;
+        let refuse = |error| Refused {
+            action: Some(action),
+            error,
+        };
+        authenticate::version(&request.head).map_err(refuse)?;
+        if action == Action::SendMessage {
+            let parsed = parse(&request.body).map_err(refuse)?;
+            let submitted = send_message::submit(&self.shared, &caller, &parsed, &request);
+            return match submitted.map_err(refuse)? {
+                Submitted::Delivery { delivery, spec } => Ok(Accepted::Delivery { delivery, spec }),
+                Submitted::TopicNotLoaded(topic) => Ok(Accepted::TopicNotLoaded { topic, request }),
+            };
+        }
+        Ok(Accepted::TaskAction(TaskAction {
+            action,
+            request,
+            caller,
+        }))
+    }
+}
+
+impl Actor for IngressActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, context: &mut Self::Context) {
+        context.set_mailbox_capacity(MAILBOX);
+    }
+}
+
+impl Handler<RawRequest> for IngressActor {
+    type Result = MessageResult<RawRequest>;
+
+    fn handle(&mut self, request: RawRequest, _: &mut Self::Context) -> Self::Result {
+        MessageResult(self.accept(request))
+    }
+}

@@ -1,0 +1,61 @@
+//! What all workers of the API share.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use forebay_api::tc3::Verifier;
+use forebay_engine::Engine;
+
+use super::body::BodyPace;
+use super::clock_skew::ClockSkew;
+use super::problem_log::ProblemLog;
+use super::request_metrics::RequestMetrics;
+use crate::config::Config;
+use crate::credentials::CredentialStore;
+use crate::lifecycle::Lifecycle;
+
+/// See the module.
+pub(crate) struct Shared {
+    pub(crate) engine: Engine,
+    pub(crate) credentials: Arc<CredentialStore>,
+    pub(crate) lifecycle: Lifecycle,
+    pub(crate) metrics: RequestMetrics,
+    pub(crate) clock_skew: ClockSkew,
+    pub(crate) problems: ProblemLog,
+    pub(crate) settings: RequestSettings,
+}
+
+/// The settings that requests need.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestSettings {
+    /// From *received* to the answer.
+    pub(crate) deadline: Duration,
+    pub(crate) body_pace: BodyPace,
+    /// What a task's target means when it names no instance.
+    pub(crate) home_instance: String,
+    clock_skew: Duration,
+    allow_unsigned_payload: bool,
+}
+
+impl RequestSettings {
+    /// `home_instance` is the first instance's id.
+    pub(crate) fn new(config: &Config, home_instance: String) -> Self {
+        Self {
+            deadline: config.delivery.deadline,
+            body_pace: BodyPace {
+                timeout: config.http.body_timeout,
+                min_rate: config.http.min_body_rate.0,
+            },
+            home_instance,
+            clock_skew: config.auth.clock_skew,
+            allow_unsigned_payload: config.auth.allow_unsigned_payload,
+        }
+    }
+
+    pub(super) fn verifier(&self) -> Verifier {
+        Verifier {
+            skew_seconds: self.clock_skew.as_secs(),
+            allow_unsigned_payload: self.allow_unsigned_payload,
+        }
+    }
+}

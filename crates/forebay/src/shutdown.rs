@@ -1,0 +1,82 @@
+//! How a replica goes away: unready at once, then served out, then refused,
+//! then finished.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::lifecycle::Phase;
+use crate::startup::Running;
+
+/// How stopping ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped {
+    /// Accepted requests that had no answer when the grace was over.
+    pub unanswered: usize,
+}
+
+impl Running {
+    /// Stops the replica: `/readyz` is 503 at once; for
+    /// `shutdown.drain_delay` requests are still served, with
+    /// `Connection: close`; then new ones are refused, and everything
+    /// accepted is answered. Returns at the latest after `shutdown.grace`,
+    /// counted from the call.
+    ///
+    /// # Cancellation
+    /// Dropping the future leaves the replica in the phase it had reached.
+    pub async fn stop(self) -> Stopped {
+        let last = Instant::now() + self.config.shutdown.grace;
+        self.lifecycle.advance(Phase::Draining);
+        tracing::info!(
+            drain_delay = ?self.config.shutdown.drain_delay,
+            accepted = self.lifecycle.accepted(),
+            "draining: not ready any more, still serving"
+        );
+        sleep(self.config.shutdown.drain_delay).await;
+        self.lifecycle.advance(Phase::Refusing);
+        tracing::info!(
+            accepted = self.lifecycle.accepted(),
+            "refusing new requests"
+        );
+        let finished = timeout_at(last, self.lifecycle.finished()).await.is_ok();
+        let unanswered = self.lifecycle.accepted();
+        if !finished {
+            tracing::warn!(
+                unanswered,
+                "the grace is over, these requests get no answer"
+            );
+        }
+        // Closes idle connections, and the others once their answer is out.
+        let closed = timeout_at(last, self.api_server.handle.stop(finished)).await;
+        if closed.is_err() {
+            tracing::warn!("the grace is over, open connections are cut");
+        }
+        self.engine
+            .shutdown(last.saturating_duration_since(Instant::now()))
+            .await;
+        // Last, so that probes and metrics can be read to the end.
+        let admin = self.admin_server.handle.stop(false);
+        if tokio::time::timeout(Duration::from_secs(1), admin)
+            .await
+            .is_err()
+        {
+            tracing::debug!("the admin listener did not stop within a second");
+        }
+        for task in self.background {
+            task.abort();
+        }
+        tracing::info!("stopped");
+        Stopped { unanswered }
+    }
+
+    /// Waits until the replica can no longer do its work by itself: a
+    /// listener has ended without being asked to, or the registry's topic is
+    /// of a kind that cannot be used. Returns the reason.
+    pub async fn failed(&mut self) -> String {
+        tokio::select! {
+            end = &mut self.api_server.task => format!("the API listener has ended: {end:?}"),
+            problem = self.engine.fatal_problem() => problem,
+            end = &mut self.admin_server.task => format!("the admin listener has ended: {end:?}"),
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! Settings: precedence, and errors that name key and range.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use forebay::config::{ByteSize, Config, InstanceConfig, Layers, LogFormat, show};
+
+fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("forebay.toml");
+    std::fs::write(&path, text).unwrap();
+    (folder, path)
+}
+
+fn from_file(text: &str) -> Result<Config, String> {
+    let (_folder, path) = file(text);
+    let layers = Layers {
+        file: Some(path),
+        ..Layers::default()
+    };
+    layers.resolve().map_err(|error| error.to_string())
+}
+
+fn from_env(name: &str, value: &str) -> Result<Config, String> {
+    let layers = Layers {
+        environment: vec![(name.to_owned(), value.to_owned())],
+        ..Layers::default()
+    };
+    layers.resolve().map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_flag_stands_above_the_environment_above_the_file_above_the_default() {
+    let (_folder, path) = file(
+        "data_dir = \"from-file\"\n\
+         [http]\nlisten = \"127.0.0.1:1001\"\nkeep_alive = \"90s\"\n\
+         [log]\nlevel = \"warn\"\nformat = \"json\"\n\
+         [[instance]]\nid = \"ckafka-abcdefgh\"\nbrokers = [\"file:9092\"]\n",
+    );
+    let env = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let layers = Layers {
+        file: Some(path),
+        environment: vec![
+            env("PATH", "/bin"),
+            env("FOREBAY_HTTP__LISTEN", "127.0.0.1:1002"),
+            env("FOREBAY_LOG__LEVEL", "debug"),
+            env("FOREBAY_DELIVERY__MEMORY_LIMIT", "1 GiB"),
+        ],
+        flags: vec![
+            ("http.listen", "127.0.0.1:1003".to_owned()),
+            ("instance.brokers", "a:1, b:2".to_owned()),
+        ],
+    };
+    let config = layers.resolve().unwrap();
+    assert_eq!(config.http.listen.port(), 1003);
+    assert_eq!(config.log.level, "debug");
+    assert_eq!(config.log.format, LogFormat::Json);
+    assert_eq!(config.http.keep_alive, Duration::from_secs(90));
+    assert_eq!(config.data_dir, PathBuf::from("from-file"));
+    assert_eq!(config.delivery.memory_limit, ByteSize(1 << 30));
+    assert_eq!(config.http.max_connections, 25_000);
+    let instance = InstanceConfig {
+        id: "ckafka-forebay0".to_owned(),
+        brokers: vec!["a:1".to_owned(), "b:2".to_owned()],
+    };
+    assert_eq!(config.instances, [instance]);
+}
+
+#[test]
+fn the_defaults_are_the_documented_ones() {
+    let config = Layers::default().resolve().unwrap();
+    assert_eq!(config, Config::default());
+    assert_eq!(config.http.keep_alive, Duration::from_secs(370));
+    assert_eq!(config.delivery.deadline, Duration::from_secs(25));
+    assert_eq!(config.delivery.memory_limit, ByteSize(256 << 20));
+    assert_eq!(config.registry.topic, "__forebay_tasks");
+    let (path, made) = config.credentials_path();
+    assert!(made && path.ends_with("forebay-data/credentials.toml"));
+}
+
+#[test]
+fn wrong_values_are_refused_with_key_and_range() {
+    let cases = [
+        (
+            "[delivery]\ndeadline = \"51s\"",
+            "delivery.deadline",
+            "1s to 50s",
+        ),
+        (
+            "[delivery]\ndeadline = \"0s\"",
+            "delivery.deadline",
+            "1s to 50s",
+        ),
+        (
+            "[delivery]\ndeadline = 25",
+            "delivery.deadline",
+            "a duration",
+        ),
+        (
+            "[delivery]\nmemory_limit = \"1 MiB\"",
+            "delivery.memory_limit",
+            "16 MiB",
+        ),
+        (
+            "[http]\nmax_connections = 0",
+            "http.max_connections",
+            "1 to 1000000",
+        ),
+        (
+            "[http]\nmax_connections = -1",
+            "http.max_connections",
+            "1 to 1000000",
+        ),
+        ("[http]\nlisten = \"nowhere\"", "http.listen", "an address"),
+        (
+            "[http]\nmin_body_rate = \"16 KiB\"",
+            "http.min_body_rate",
+            "16 KiB/s",
+        ),
+        (
+            "[auth]\nallow_unsigned_payload = \"maybe\"",
+            "auth.allow_unsigned_payload",
+            "true",
+        ),
+        (
+            "[registry]\ntopic = \"a b\"",
+            "registry.topic",
+            "a topic name",
+        ),
+        ("[log]\nlevel = \"loud=very\"", "log.level", "error, warn"),
+        (
+            "[[instance]]\nid = \"kafka\"\nbrokers = [\"a:1\"]",
+            "instance.id",
+            "ckafka-",
+        ),
+        (
+            "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a\"]",
+            "instance.brokers",
+            "host:port",
+        ),
+        (
+            "[[instance]]\nid = \"ckafka-aaaaaaaa\"",
+            "instance.brokers",
+            "host:port",
+        ),
+        ("instance = 1", "instance", "[[instance]]"),
+    ];
+    for (text, key, range) in cases {
+        let error = from_file(text).unwrap_err();
+        assert!(error.contains(&format!("`{key}`")), "{text}: {error}");
+        assert!(error.contains(range), "{text}: {error}");
+        assert!(error.contains("forebay.toml"), "says where: {error}");
+    }
+    let error = from_env("FOREBAY_DELIVERY__DEADLINE", "2m").unwrap_err();
+    assert!(error.contains("FOREBAY_DELIVERY__DEADLINE"), "{error}");
+    assert!(error.contains("1s to 50s"), "{error}");
+}
+
+#[test]
+fn unknown_keys_are_errors() {
+    for (text, key) in [
+        ("x = 1", "x"),
+        ("[http]\nlisten_on = \"a\"", "http.listen_on"),
+        ("[htpp]\nlisten = \"a\"", "htpp"),
+        ("[http.listen]\nx = 1", "http.listen"),
+        (
+            "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\nrack = 1",
+            "instance.rack",
+        ),
+    ] {
+        let error = from_file(text).unwrap_err();
+        assert!(error.contains("unknown key"), "{text}: {error}");
+        assert!(error.contains(&format!("`{key}`")), "{text}: {error}");
+    }
+    let error = from_env("FOREBAY_HTTP__PORT", "1").unwrap_err();
+    assert!(error.contains("unknown key `http.port`"), "{error}");
+    assert!(from_file("= nonsense").unwrap_err().contains("TOML"));
+}
+
+#[test]
+fn what_comes_later_is_refused_and_not_ignored() {
+    for text in [
+        "[http.tls]\ncert = \"a\"",
+        "[admin.tls]\nkey = \"a\"",
+        "[broker]\nfsync = true",
+        "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\n[instance.tls]\nca = \"a\"",
+        "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\nsasl.mechanism = \"PLAIN\"",
+    ] {
+        let error = from_file(text).unwrap_err();
+        assert!(
+            error.contains("not supported by this version yet"),
+            "{text}: {error}"
+        );
+    }
+    let two = "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\n".repeat(2);
+    assert!(from_file(&two).unwrap_err().contains("exactly one"));
+    let error = from_env("FOREBAY_HTTP__TLS__CERT", "a").unwrap_err();
+    assert!(error.contains("not supported"), "{error}");
+}
+
+#[test]
+fn settings_have_to_fit_each_other() {
+    let drain = "[shutdown]\ndrain_delay = \"30s\"\ngrace = \"30s\"";
+    assert!(from_file(drain).unwrap_err().contains("shutdown.grace"));
+    let ports = "[http]\nlisten = \"127.0.0.1:1\"\n[admin]\nlisten = \"127.0.0.1:1\"";
+    assert!(from_file(ports).unwrap_err().contains("admin.listen"));
+}
+
+#[test]
+fn what_is_shown_reads_back_as_the_same() {
+    let config = from_file(
+        "data_dir = \"a \\\"b\\\"\"\n[http]\nkeep_alive = \"90s\"\nmax_connections = 7\n\
+         [auth]\ncredentials = \"c.toml\"\nallow_unsigned_payload = true\n\
+         [[instance]]\nid = \"ckafka-abcdefgh\"\nbrokers = \"a:1,b:2\"\n",
+    )
+    .unwrap();
+    assert_eq!(
+        from_file(&show(&config)).unwrap(),
+        config,
+        "{}",
+        show(&config)
+    );
+}

@@ -1,0 +1,161 @@
+//! What protects a replica: memory, connections, slow bodies.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod harness;
+
+use std::time::{Duration, Instant};
+
+use forebay::config::{ByteRate, ByteSize};
+use forebay_testkit::await_condition;
+use harness::{
+    Client, LIMIT, Replica, SECRET_ID, SECRET_KEY, now, one_message, signed, signed_head,
+    with_chunks,
+};
+
+/// A signed head that promises `length` bytes of body.
+fn promising(length: usize) -> Vec<u8> {
+    let head = signed_head("SendMessage", b"", now(), SECRET_ID, SECRET_KEY);
+    (head + &format!("Content-Length: {length}\r\n\r\n")).into_bytes()
+}
+
+async fn in_flight_request(replica: &Replica, length: usize) -> Client {
+    let mut client = replica.connect().await;
+    client.send(&promising(length)).await;
+    client.send(b"{").await;
+    client
+}
+
+#[actix_web::test]
+async fn the_memory_limit_refuses_before_a_body_is_read() {
+    let replica = Replica::start(|config| {
+        config.delivery.memory_limit = ByteSize(16 << 20);
+    })
+    .await;
+    let mut big = in_flight_request(&replica, 10 << 20).await;
+    let body = vec![b' '; 8 << 20];
+    let small = one_message("x");
+    // The first one's reservation is made when its head is read.
+    await_condition(LIMIT, "the second large request is refused", async || {
+        let answer = replica.send(&signed("SendMessage", &body)).await;
+        answer.error().0 == "RequestLimitExceeded"
+    })
+    .await
+    .unwrap();
+    let head = signed_head("SendMessage", &body, now(), SECRET_ID, SECRET_KEY);
+    let (code, message) = replica
+        .send(&with_chunks(head, &body, 65_536))
+        .await
+        .error();
+    assert_eq!(code, "RequestLimitExceeded", "chunked bodies too");
+    assert!(message.contains("16777216"), "names the limit: {message}");
+    // What is small still fits, and what was reserved is given back.
+    assert_eq!(
+        replica.call("SendMessage", &small).await.error().0,
+        "ResourceNotFound"
+    );
+    let rest = vec![b' '; (10 << 20) - 1];
+    big.send(&rest).await;
+    assert_eq!(big.answer().await.error().0, "AuthFailure.SignatureFailure");
+    let answer = replica.send(&signed("SendMessage", &body)).await;
+    assert_eq!(answer.error().0, "InvalidParameter");
+    replica.stop().await;
+}
+
+#[actix_web::test]
+async fn a_client_that_leaves_gives_its_memory_back() {
+    let replica = Replica::start(|config| {
+        config.delivery.memory_limit = ByteSize(16 << 20);
+    })
+    .await;
+    let body = vec![b' '; 8 << 20];
+    let gone = in_flight_request(&replica, 10 << 20).await;
+    drop(gone);
+    await_condition(LIMIT, "the memory is free again", async || {
+        let answer = replica.send(&signed("SendMessage", &body)).await;
+        answer.error().0 == "InvalidParameter"
+    })
+    .await
+    .unwrap();
+    replica.stop().await;
+}
+
+#[actix_web::test]
+async fn connections_over_the_limit_are_closed_at_accept() {
+    let replica = Replica::start(|config| config.http.max_connections = 3).await;
+    let mut kept = Vec::new();
+    for _ in 0..3 {
+        let mut client = replica.connect().await;
+        client.send(&signed("SendMessage", b"{}")).await;
+        client.answer().await;
+        kept.push(client);
+    }
+    let mut refused = replica.connect().await;
+    assert!(refused.closed().await);
+    // Those inside are served on, and a place that is left is taken.
+    kept[0].send(&signed("SendMessage", b"{}")).await;
+    assert_eq!(kept[0].answer().await.error().0, "MissingParameter");
+    kept.pop();
+    await_condition(LIMIT, "the free place is taken", async || {
+        let mut client = replica.connect().await;
+        client.silent(Duration::from_millis(200)).await
+    })
+    .await
+    .unwrap();
+    replica.stop().await;
+}
+
+#[actix_web::test]
+async fn slow_bodies_are_cut() {
+    let replica = Replica::start(|config| {
+        config.http.body_timeout = Duration::from_secs(1);
+        config.http.min_body_rate = ByteRate(0);
+    })
+    .await;
+    let started = Instant::now();
+    let mut client = in_flight_request(&replica, 1000).await;
+    let answer = client.answer().await;
+    let (code, message) = answer.error();
+    assert_eq!(code, "InvalidParameter", "{message}");
+    assert!(message.contains("was cut: 1 bytes"), "{message}");
+    assert!(started.elapsed() >= Duration::from_secs(1));
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert!(client.closed().await);
+    replica.stop().await;
+}
+
+#[actix_web::test]
+async fn heads_that_never_end_are_cut() {
+    let replica = Replica::start(|_| {}).await;
+    let mut client = replica.connect().await;
+    client.send(b"POST / HTTP/1.1\r\nHost: h\r\n").await;
+    assert_eq!(client.answer().await.status, 408);
+    replica.stop().await;
+}
+
+#[actix_web::test]
+async fn metrics_count_what_happened() {
+    let replica = Replica::start(|_| {}).await;
+    let series = "forebay_requests_total{action=\"DescribeDatahubTask\",code=\"MissingParameter\"}";
+    let before = replica.metric(series).await.unwrap_or(0.0);
+    for _ in 0..3 {
+        replica.call("DescribeDatahubTask", "{}").await;
+    }
+    let after = replica.metric(series).await.unwrap();
+    assert_eq!(after - before, 3.0);
+    let answer = replica.admin("/metrics").await;
+    assert_eq!(
+        answer.header("content-type"),
+        Some("text/plain; version=0.0.4")
+    );
+    let text = answer.text();
+    for line in [
+        "# TYPE forebay_request_seconds histogram",
+        "# TYPE forebay_connections gauge",
+        "forebay_build_info{version=",
+        "forebay_stage_seconds_count{stage=\"auth\"}",
+    ] {
+        assert!(text.contains(line), "{line} is not in\n{text}");
+    }
+    replica.stop().await;
+}

@@ -1,0 +1,133 @@
+//! Starting without Kafka, and stopping: in process.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod harness;
+
+use std::time::Duration;
+
+use forebay_testkit::await_condition;
+use harness::{LIMIT, Replica, SECRET_ID, SECRET_KEY, now, one_message, signed, signed_head};
+
+#[actix_web::test]
+async fn without_kafka_it_lives_and_says_why_it_is_not_ready() {
+    let replica = Replica::start(|_| {}).await;
+    let alive = replica.admin("/livez").await;
+    assert_eq!(alive.status, 200);
+    let ready = replica.admin("/readyz").await;
+    assert_eq!(ready.status, 503);
+    assert_eq!(ready.header("content-type"), Some("application/json"));
+    let json: serde_json::Value = serde_json::from_slice(&ready.body).unwrap();
+    assert_eq!(json["status"], "not ready");
+    assert!(json["reasons"][0].is_string(), "{json}");
+    assert_eq!(replica.admin("/").await.status, 404);
+    replica.stop().await;
+}
+
+#[actix_web::test]
+async fn drains_then_refuses_and_answers_everything_accepted() {
+    let replica = Replica::start(|config| {
+        config.shutdown.drain_delay = Duration::from_secs(2);
+        config.shutdown.grace = Duration::from_secs(50);
+        // The half-sent request below takes its time.
+        config.http.min_body_rate = forebay::config::ByteRate(0);
+    })
+    .await;
+    // Half a request, accepted before the stop.
+    let body = one_message("x");
+    let head = signed_head("SendMessage", body.as_bytes(), now(), SECRET_ID, SECRET_KEY);
+    let head = head + &format!("Content-Length: {}\r\n\r\n", body.len());
+    let mut half = replica.connect().await;
+    half.send(head.as_bytes()).await;
+    half.send(&body.as_bytes()[..10]).await;
+    let mut idle = replica.connect().await;
+    idle.send(&signed("SendMessage", b"{}")).await;
+    assert_eq!(idle.answer().await.header("connection"), None);
+
+    let Replica { running, folder } = replica;
+    let (api, admin) = (running.api, running.admin);
+    let stopping = actix_rt::spawn(running.stop());
+    await_condition(LIMIT, "draining shows", async || {
+        let mut probe = harness::Client::connect(admin).await;
+        probe.send(b"GET /readyz HTTP/1.1\r\nHost: h\r\n\r\n").await;
+        probe.answer().await.text().contains("draining")
+    })
+    .await
+    .unwrap();
+    // Still served, on the connection at hand and on a new one.
+    idle.send(&signed("SendMessage", b"{}")).await;
+    let answer = idle.answer().await;
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert_eq!(answer.error().0, "MissingParameter");
+    assert!(idle.closed().await);
+    // Then refused, definitely.
+    await_condition(LIMIT, "new requests are refused", async || {
+        let mut client = harness::Client::connect(api).await;
+        client.send(&signed("SendMessage", b"{}")).await;
+        let (code, message) = client.answer().await.error();
+        code == "RequestLimitExceeded" && message.contains("draining")
+    })
+    .await
+    .unwrap();
+    assert!(
+        !stopping.is_finished(),
+        "an accepted request is not answered yet"
+    );
+    half.send(&body.as_bytes()[10..]).await;
+    assert_eq!(half.answer().await.error().0, "ResourceNotFound");
+    let stopped = tokio::time::timeout(LIMIT, stopping)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(stopped.unanswered, 0);
+    assert!(
+        tokio::net::TcpStream::connect(api).await.is_err(),
+        "nobody listens"
+    );
+    drop(folder);
+}
+
+#[actix_web::test]
+async fn the_grace_bounds_the_stop() {
+    let replica = Replica::start(|config| {
+        config.shutdown.grace = Duration::from_secs(1);
+    })
+    .await;
+    let mut half = replica.connect().await;
+    let head = signed_head("SendMessage", b"", now(), SECRET_ID, SECRET_KEY);
+    half.send((head + "Content-Length: 100\r\n\r\n{").as_bytes())
+        .await;
+    await_condition(LIMIT, "the request is accepted", async || {
+        replica
+            .metric("forebay_connections{listener=\"api\"}")
+            .await
+            .is_some_and(|open| open >= 1.0)
+    })
+    .await
+    .unwrap();
+    let Replica { running, folder } = replica;
+    let stopped = tokio::time::timeout(Duration::from_secs(10), running.stop())
+        .await
+        .expect("a stop within its grace");
+    assert!(stopped.unanswered <= 1, "{stopped:?}");
+    drop(folder);
+}
+
+#[actix_web::test]
+async fn taken_ports_are_errors_of_the_start() {
+    let replica = Replica::start(|_| {}).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = harness::config(&folder, &[harness::NO_KAFKA.to_owned()]);
+    config.http.listen = replica.running.api;
+    let Err(error) = forebay::start(config).await else {
+        panic!("two replicas on one port");
+    };
+    assert!(error.to_string().contains("http.listen"), "{error}");
+    let mut config = harness::config(&folder, &[harness::NO_KAFKA.to_owned()]);
+    config.instances.clear();
+    let Err(error) = forebay::start(config).await else {
+        panic!("no Kafka");
+    };
+    assert!(error.to_string().contains("--brokers"), "{error}");
+    replica.stop().await;
+}
