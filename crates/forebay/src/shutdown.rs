@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::lifecycle::Phase;
 use crate::startup::Running;
@@ -32,7 +32,8 @@ impl Running {
             accepted = self.lifecycle.accepted(),
             "draining: not ready any more, still serving"
         );
-        sleep(self.config.shutdown.drain_delay).await;
+        // A delay beyond the grace would leave no time to answer in.
+        sleep_until(last.min(Instant::now() + self.config.shutdown.drain_delay)).await;
         self.lifecycle.advance(Phase::Refusing);
         tracing::info!(
             accepted = self.lifecycle.accepted(),

@@ -159,11 +159,12 @@ pub(super) const SETTINGS: [Setting; 17] = [
     },
     Setting {
         key: "delivery.memory_limit",
-        // Below the largest request (10 MiB) some requests could never pass.
-        allowed: "a size from 16 MiB to 1024 GiB",
+        // Below the largest request (10 MiB) the largest never pass: a choice
+        // that a small replica may make.
+        allowed: "a size from 1 MiB to 1024 GiB",
         set: |c, v| {
             let size = ByteSize::parse(v)?;
-            c.delivery.memory_limit = (16 << 20..=1024 << 30).contains(&size.0).then_some(size)?;
+            c.delivery.memory_limit = (1 << 20..=1024 << 30).contains(&size.0).then_some(size)?;
             Some(())
         },
         show: |c| c.delivery.memory_limit.to_string(),

@@ -12,13 +12,6 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             config.instances.len()
         ));
     }
-    if config.shutdown.drain_delay >= config.shutdown.grace {
-        return refuse(format!(
-            "`shutdown.drain_delay` ({:?}) has to be shorter than `shutdown.grace` ({:?}): \
-             nothing accepted in between could be answered",
-            config.shutdown.drain_delay, config.shutdown.grace
-        ));
-    }
     let same_port = config.http.listen.port() != 0 && config.http.listen == config.admin.listen;
     if same_port {
         return refuse(format!(
