@@ -3,14 +3,14 @@
 #
 # usage: tests/kafka/fetch.sh
 #
-# Goes to $FOREBAY_KAFKA_HOME, or else to <target>/kafka, where <target> is
+# Goes to $TESTKIT_KAFKA_HOME, or else to <target>/kafka, where <target> is
 # $CARGO_TARGET_DIR or the workspace's target folder. Needs Java 17, mvn and
 # flock. May be run any number of times, also at once: what is there is kept.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
-home=${FOREBAY_KAFKA_HOME:-${CARGO_TARGET_DIR:-$root/target}/kafka}
+home=${TESTKIT_KAFKA_HOME:-${CARGO_TARGET_DIR:-$root/target}/kafka}
 # A relative path means "seen from the workspace", as for cargo run there.
 case $home in /*) ;; *) home=$root/$home ;; esac
 

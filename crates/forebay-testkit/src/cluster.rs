@@ -262,7 +262,7 @@ impl KafkaCluster {
 
 impl Drop for KafkaCluster {
     fn drop(&mut self) {
-        if std::thread::panicking() && std::env::var_os("FOREBAY_KAFKA_LOGS").is_some() {
+        if std::thread::panicking() && std::env::var_os("TESTKIT_KAFKA_LOGS").is_some() {
             self.print_logs();
         }
         for node in &self.nodes {

@@ -33,7 +33,7 @@ pub(crate) fn required() -> bool {
     let is = |key: &str, values: &[&str]| {
         std::env::var(key).is_ok_and(|value| values.contains(&value.as_str()))
     };
-    is("CI", &["true", "1"]) || is("FOREBAY_KAFKA_TESTS", &["1", "true"])
+    is("CI", &["true", "1"]) || is("TESTKIT_KAFKA_TESTS", &["1", "true"])
 }
 
 /// Runs a script of the workspace to its end.

@@ -16,8 +16,8 @@ pub struct KafkaHome {
 
 /// Apache Kafka for a test, or `None` where it is missing and may be.
 ///
-/// Looks in `$FOREBAY_KAFKA_HOME`, or else in `kafka` below the build's target
-/// folder. With `CI=true` or `FOREBAY_KAFKA_TESTS=1` it is fetched when missing,
+/// Looks in `$TESTKIT_KAFKA_HOME`, or else in `kafka` below the build's target
+/// folder. With `CI=true` or `TESTKIT_KAFKA_TESTS=1` it is fetched when missing,
 /// once per process.
 ///
 /// # Panics
@@ -40,13 +40,13 @@ pub fn kafka_or_skip() -> Option<KafkaHome> {
 fn skip_note() {
     eprintln!(
         "skipped: real Kafka tests need Java and Maven; run tests/kafka/fetch.sh, \
-         or set FOREBAY_KAFKA_TESTS=1 to have it run and to fail instead of skipping"
+         or set TESTKIT_KAFKA_TESTS=1 to have it run and to fail instead of skipping"
     );
 }
 
 fn find_or_fetch() -> Result<Option<KafkaHome>> {
     let home = KafkaHome {
-        dir: gate::fetched_dir("FOREBAY_KAFKA_HOME", "kafka"),
+        dir: gate::fetched_dir("TESTKIT_KAFKA_HOME", "kafka"),
     };
     if !gate::required() {
         return Ok((home.is_complete() && gate::runs("java", "-version")).then_some(home));

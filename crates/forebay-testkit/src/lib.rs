@@ -11,7 +11,7 @@
 //!   librdkafka, in Python.
 //!
 //! Tests that need Java, Maven or Python skip themselves, saying so, where these
-//! are missing; with `CI=true` or `FOREBAY_KAFKA_TESTS=1` they fail instead.
+//! are missing; with `CI=true` or `TESTKIT_KAFKA_TESTS=1` they fail instead.
 //!
 //! Every process started here ends with the value that owns it, also when the
 //! test panics, and also when the test process itself is killed.

@@ -19,8 +19,8 @@ pub struct PythonSdk {
 
 /// The Python SDK for a test, or `None` where it is missing and may be.
 ///
-/// Looks in `$FOREBAY_PYTHON_SDK_HOME`, or else in `sdk-python` below the
-/// build's target folder. With `CI=true` or `FOREBAY_KAFKA_TESTS=1` it is
+/// Looks in `$TESTKIT_PYTHON_SDK_HOME`, or else in `sdk-python` below the
+/// build's target folder. With `CI=true` or `TESTKIT_KAFKA_TESTS=1` it is
 /// installed when missing, once per process.
 ///
 /// # Panics
@@ -43,12 +43,12 @@ pub fn python_sdk_or_skip() -> Option<PythonSdk> {
 fn skip_note() {
     eprintln!(
         "skipped: tests with the genuine SDK need Python 3; run tests/sdk/python/setup.sh, \
-         or set FOREBAY_KAFKA_TESTS=1 to have it run and to fail instead of skipping"
+         or set TESTKIT_KAFKA_TESTS=1 to have it run and to fail instead of skipping"
     );
 }
 
 fn find_or_install() -> Result<Option<PythonSdk>> {
-    let dir = gate::fetched_dir("FOREBAY_PYTHON_SDK_HOME", "sdk-python");
+    let dir = gate::fetched_dir("TESTKIT_PYTHON_SDK_HOME", "sdk-python");
     if gate::required() {
         gate::run_script("tests/sdk/python/setup.sh")?;
     }

@@ -3,7 +3,7 @@
 #
 # usage: tests/sdk/python/setup.sh
 #
-# Makes a virtual environment in $FOREBAY_PYTHON_SDK_HOME, or else in
+# Makes a virtual environment in $TESTKIT_PYTHON_SDK_HOME, or else in
 # <target>/sdk-python, where <target> is $CARGO_TARGET_DIR or the workspace's
 # target folder. Needs python3 (3.9 or newer) with venv, and flock. May be run
 # any number of times, also at once: what is there is kept.
@@ -11,7 +11,7 @@ set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
-home=${FOREBAY_PYTHON_SDK_HOME:-${CARGO_TARGET_DIR:-$root/target}/sdk-python}
+home=${TESTKIT_PYTHON_SDK_HOME:-${CARGO_TARGET_DIR:-$root/target}/sdk-python}
 # A relative path means "seen from the workspace", as for cargo run there.
 case $home in /*) ;; *) home=$root/$home ;; esac
 
