@@ -120,10 +120,15 @@ impl Connection {
         &self.address
     }
 
-    /// Whether [`close`](Self::close) was called. A connection that the broker
-    /// closed shows it by the error of the next request.
+    /// Whether it is closed: by [`close`](Self::close), or by the broker as far
+    /// as that was noticed.
     pub fn is_closed(&self) -> bool {
         self.switch.is_closed()
+    }
+
+    /// Resolves once it is closed, by either side.
+    pub(crate) async fn closed(&self) {
+        self.switch.closed().await;
     }
 
     /// Closes the connection at once: requests under way fail with

@@ -19,6 +19,7 @@ use futures_util::task::AtomicWaker;
 use tokio::{
     io::{AsyncRead, AsyncWrite, BufReader, ReadBuf},
     net::TcpStream,
+    sync::Notify,
 };
 
 use super::frame_ledger::FrameLedger;
@@ -87,6 +88,7 @@ pub(super) struct CloseSwitch {
     closed: AtomicBool,
     reader: AtomicWaker,
     writer: AtomicWaker,
+    over: Notify,
 }
 
 impl CloseSwitch {
@@ -95,6 +97,16 @@ impl CloseSwitch {
         self.closed.store(true, Ordering::SeqCst);
         self.reader.wake();
         self.writer.wake();
+        self.over.notify_waiters();
+    }
+
+    /// Resolves once it is closed.
+    pub(super) async fn closed(&self) {
+        // Made before the look, so that a close in between is not missed.
+        let over = self.over.notified();
+        if !self.is_closed() {
+            over.await;
+        }
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -191,7 +203,14 @@ impl AsyncRead for Stream {
         let this = self.get_mut();
         // First the waker, then the look at the switch: no close gets lost.
         this.switch.reader.register(cx.waker());
-        this.open()?.poll_read(cx, buf)
+        let room = buf.remaining();
+        let result = ready!(this.open()?.poll_read(cx, buf));
+        if result.is_err() || (room > 0 && buf.remaining() == room) {
+            // The broker is gone: nothing more must be handed to it. What it
+            // has not answered fails by the end that the messenger reads.
+            this.switch.close();
+        }
+        Poll::Ready(result)
     }
 }
 

@@ -59,6 +59,18 @@ impl BatchSlot {
         self.frozen.is_some() || self.source.is_wanted()
     }
 
+    /// Whether it was frozen and its last caller has stopped waiting: no
+    /// further attempt may start.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.give_up()
+            .is_some_and(|give_up| Instant::now() >= give_up)
+    }
+
+    /// Whether it is worth waiting for: somebody wants it, and its end has not come.
+    pub(crate) fn has_time(&mut self) -> bool {
+        self.is_wanted() && !self.is_given_up()
+    }
+
     /// Seals and freezes at the first call; counts an attempt at each.
     /// `None` if there is nothing to send.
     pub(crate) fn hand_over(&mut self) -> Option<&FrozenBatch> {

@@ -40,11 +40,17 @@ const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 /// partition and not as silence of all.
 const REPLICATION_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// How often a lane that cannot send looks for batches that nobody waits for
+/// any more.
+const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
+
 /// What came of handing a batch to a lane once.
 #[derive(Debug)]
 pub(crate) enum Attempt {
     /// Everything in it was withdrawn before the frame was built.
     Withdrawn,
+    /// It was frozen before, and its time was up before it could be sent again.
+    OutOfTime,
     /// It did not reach a connection in this attempt.
     NotHanded(Error),
     /// It was handed to a connection, and no answer came.
@@ -62,6 +68,10 @@ pub(crate) struct Job {
 }
 
 impl Job {
+    fn is_same_partition(&self, other: &Self) -> bool {
+        self.partition == other.partition && self.topic == other.topic
+    }
+
     fn answer(self, attempt: Attempt) {
         // A writer that has gone away (its actor was stopped) wants no answer.
         drop(self.reply.send((self.slot, attempt)));
@@ -94,6 +104,7 @@ impl Lane {
             connecting: None,
             in_flight: FuturesUnordered::new(),
             throttled_until: Instant::now(),
+            next_sweep: Instant::now() + SWEEP_INTERVAL,
         };
         tokio::spawn(driver.run());
         Self { jobs }
@@ -126,6 +137,7 @@ struct Driver {
     /// Until when the broker mutes the connection (KIP-219): frames that are
     /// not built yet do better to wait here, and to grow.
     throttled_until: Instant,
+    next_sweep: Instant,
 }
 
 impl Driver {
@@ -137,6 +149,14 @@ impl Driver {
             if may_send && self.connection.is_none() && self.connecting.is_none() {
                 let (cluster, broker) = (self.cluster.clone(), self.broker.clone());
                 self.connecting = Some(Box::pin(async move { cluster.connect(&broker).await }));
+            }
+            if self
+                .connection
+                .as_ref()
+                .is_some_and(|(_, connection)| connection.is_closed())
+            {
+                self.hang_up();
+                continue;
             }
             let throttled = Instant::now() < self.throttled_until;
             if may_send && self.connection.is_some() && !throttled {
@@ -170,7 +190,9 @@ impl Driver {
                         Err(error) => self.refuse_backlog(&error),
                     }
                 }
+                () = closed(self.connection.as_ref()), if self.connection.is_some() => self.hang_up(),
                 () = sleep_until(self.throttled_until), if may_send && throttled => {}
+                () = sleep_until(self.next_sweep), if !self.backlog.is_empty() => self.sweep(),
             }
         }
     }
@@ -185,14 +207,35 @@ impl Driver {
             .as_ref()
             .is_some_and(|(id, _)| *id == ended.connection);
         if ended.broken && current {
-            self.connection = None;
-            self.observer.connected(self.broker.id, false);
+            self.hang_up();
         }
+    }
+
+    /// Lets go of a connection that is closed: what is not handed over yet
+    /// waits for the next one.
+    fn hang_up(&mut self) {
+        self.connection = None;
+        self.observer.connected(self.broker.id, false);
     }
 
     fn refuse_backlog(&mut self, error: &Error) {
         for job in self.backlog.drain(..) {
             job.answer(Attempt::NotHanded(error.clone()));
+        }
+    }
+
+    /// Gives back what need not be sent any more: a broker that does not
+    /// answer, or throttles, must not keep a batch beyond its time.
+    fn sweep(&mut self) {
+        self.next_sweep = Instant::now() + SWEEP_INTERVAL;
+        for mut job in std::mem::take(&mut self.backlog) {
+            if job.slot.is_given_up() {
+                job.answer(Attempt::OutOfTime);
+            } else if job.slot.is_wanted() {
+                self.backlog.push_back(job);
+            } else {
+                job.answer(Attempt::Withdrawn);
+            }
         }
     }
 
@@ -207,6 +250,16 @@ impl Driver {
             let Some(mut job) = self.backlog.pop_front() else {
                 break;
             };
+            if job.slot.is_given_up() {
+                job.answer(Attempt::OutOfTime);
+                continue;
+            }
+            if jobs.iter().any(|other: &Job| other.is_same_partition(&job)) {
+                // Two producers of one partition, while one of them ends: the
+                // answer could not tell their batches apart.
+                self.backlog.push_front(job);
+                break;
+            }
             match job.slot.hand_over() {
                 Some(batch) => {
                     bytes += batch.bytes().len();
@@ -221,6 +274,21 @@ impl Driver {
         if !jobs.is_empty() {
             self.in_flight.push(Box::pin(send(id, connection, jobs)));
         }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if self.connection.is_some() {
+            self.observer.connected(self.broker.id, false);
+        }
+    }
+}
+
+async fn closed(connection: Option<&(u64, Arc<Connection>)>) {
+    match connection {
+        Some((_, connection)) => connection.closed().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -1,6 +1,9 @@
 //! The attempts of one batch, from open to its outcome.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use futures_util::future::BoxFuture;
 use tokio::{
@@ -9,9 +12,12 @@ use tokio::{
 };
 
 use super::{
-    PartitionWriter, WriteOutcome, read_back,
+    PartitionWriter, WriteOutcome,
+    health::Health,
+    read_back,
     sequence::Sequence,
     verdict::{Verdict, judge},
+    while_wanted::while_wanted,
 };
 use crate::{
     Error, ErrorCode,
@@ -50,15 +56,6 @@ pub struct IdempotentWriter {
     health: Health,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Health {
-    Good,
-    /// The leader does not answer, or refuses.
-    Failing,
-    /// The leader answers; too few replicas are in sync.
-    ShortOfReplicas,
-}
-
 /// How an attempt leaves its batch.
 enum Next {
     Done(WriteOutcome),
@@ -85,8 +82,16 @@ impl IdempotentWriter {
             sequence: Sequence::default(),
             known_end: None,
             isolated: false,
-            health: Health::Good,
+            health: Health::new(Arc::default()),
         }
+    }
+
+    /// Has `failing` tell, after every attempt, whether the partition fails:
+    /// long before the batch that finds it out is given up.
+    #[must_use]
+    pub fn reporting_to(mut self, failing: Arc<AtomicBool>) -> Self {
+        self.health = Health::new(failing);
+        self
     }
 
     fn cluster(&self) -> &Cluster {
@@ -96,13 +101,14 @@ impl IdempotentWriter {
     async fn run(&mut self, mut batch: Box<dyn PendingBatch>) -> WriteOutcome {
         let mut pause = FIRST_PAUSE;
         while self.sequence.next().is_none() {
-            match self.cluster().init_producer_id().await {
+            let asking = self.cluster().init_producer_id();
+            match while_wanted(|| batch.is_wanted(), asking).await {
                 // A broker that still loads answers with an error and id −1:
                 // with that id it would not deduplicate at all.
                 Ok((id, epoch)) => self.sequence.begin(id, epoch),
                 Err(error) => {
                     tracing::debug!(topic = %self.topic, %error, "no producer id yet");
-                    self.health = Health::Failing;
+                    self.health.note_fault();
                     if !batch.is_wanted() {
                         return WriteOutcome::Withdrawn;
                     }
@@ -130,8 +136,8 @@ impl IdempotentWriter {
     }
 
     /// Hands the batch to its leader's lane once.
-    async fn attempt(&self, slot: BatchSlot) -> (BatchSlot, Attempt) {
-        let leader = match self.leader().await {
+    async fn attempt(&self, mut slot: BatchSlot) -> (BatchSlot, Attempt) {
+        let leader = match while_wanted(|| slot.has_time(), self.leader()).await {
             Ok(leader) => leader,
             Err(error) => return (slot, Attempt::NotHanded(error)),
         };
@@ -169,13 +175,15 @@ impl IdempotentWriter {
                     .settle_answer(progress, ErrorCode(code), base_offset)
                     .await;
             }
+            Attempt::OutOfTime => return self.retry_or_give_up(progress),
             Attempt::NotHanded(error) => error,
             Attempt::NoAnswer(error) => {
-                self.isolated = matches!(error, Error::Timeout { .. });
+                // Until the next success, which also closes the lane of its own.
+                self.isolated |= matches!(error, Error::Timeout { .. });
                 error
             }
         };
-        self.health = Health::Failing;
+        self.health.note_fault();
         let gone = self.is_gone(progress, &error).await;
         progress.trouble = error.to_string();
         if gone {
@@ -194,8 +202,10 @@ impl IdempotentWriter {
     /// Asks again who leads, and says whether the topic has been missing for
     /// long enough to be taken for deleted.
     async fn is_gone(&self, progress: &mut Progress, error: &Error) -> bool {
-        let missing = match self.cluster().refresh(&self.topic).await {
-            Ok(_) => false,
+        let asking = self.cluster().refresh(&self.topic);
+        let missing = match while_wanted(|| progress.slot.has_time(), asking).await {
+            // It may have been created anew with fewer partitions.
+            Ok(topic) => topic.partition(self.partition).is_none(),
             Err(refreshed) => refreshed.is_unknown_topic() || error.is_unknown_topic(),
         };
         if !missing {
@@ -228,7 +238,7 @@ impl IdempotentWriter {
             Verdict::Acked => return Next::Done(WriteOutcome::Acked { base_offset }),
             Verdict::NotStored => {
                 let reason = progress.trouble.clone();
-                self.note_refusal(code);
+                self.health.note_refusal(code);
                 return Next::Done(WriteOutcome::NotStored { reason });
             }
             Verdict::ReadBack => {
@@ -238,7 +248,7 @@ impl IdempotentWriter {
             }
             Verdict::Retry { refresh, isolate } => {
                 self.isolated |= isolate;
-                self.note_refusal(code);
+                self.health.note_refusal(code);
                 if refresh {
                     let error = Error::api(code, "produce", None);
                     if self.is_gone(progress, &error).await {
@@ -251,32 +261,19 @@ impl IdempotentWriter {
         self.retry_or_give_up(progress)
     }
 
-    fn note_refusal(&mut self, code: ErrorCode) {
-        self.health = match code {
-            ErrorCode::NOT_ENOUGH_REPLICAS | ErrorCode::NOT_ENOUGH_REPLICAS_AFTER_APPEND => {
-                Health::ShortOfReplicas
-            }
-            // About this batch, not about the partition.
-            ErrorCode::MESSAGE_TOO_LARGE
-            | ErrorCode::RECORD_LIST_TOO_LARGE
-            | ErrorCode::INVALID_RECORD
-            | ErrorCode::INVALID_TIMESTAMP => self.health,
-            _ => Health::Failing,
-        };
-    }
-
     /// `None` while the log cannot be read.
     async fn look_into_log(&self, progress: &mut Progress) -> Option<WriteOutcome> {
         let frozen = progress.slot.frozen()?;
-        match read_back::find(
+        let search = read_back::find(
             self.cluster(),
             &self.topic,
             self.partition,
             frozen,
             self.known_end,
-        )
-        .await
-        {
+        );
+        let give_up = progress.slot.give_up();
+        let has_time = || give_up.is_some_and(|give_up| Instant::now() < give_up);
+        match while_wanted(has_time, search).await {
             Ok(Some(base_offset)) => Some(WriteOutcome::Acked { base_offset }),
             // What is appended and not yet replicated cannot be read: not
             // finding it proves nothing.
@@ -309,7 +306,7 @@ impl IdempotentWriter {
         if let WriteOutcome::Acked { base_offset } = outcome {
             self.sequence.advance(frozen.count());
             self.known_end = Some(base_offset + i64::from(frozen.count()));
-            self.health = Health::Good;
+            self.health.note_success();
             if self.isolated {
                 self.isolated = false;
                 self.lanes.rejoin(&self.topic, self.partition);
@@ -324,34 +321,24 @@ impl IdempotentWriter {
     }
 
     async fn run_probe(&mut self) -> bool {
-        let answers = self.answers().await;
-        if let Err(error) = &answers {
+        let cluster = self.lanes.cluster().clone();
+        let probe = self
+            .health
+            .probe(&cluster, &self.topic, self.partition)
+            .await;
+        if let Err(error) = &probe {
             tracing::debug!(topic = %self.topic, partition = self.partition, %error, "probe failed");
         }
-        if matches!(answers, Ok(true)) {
-            self.health = Health::Good;
-        }
-        self.health == Health::Good
+        self.health.is_good()
     }
+}
 
-    /// Whether the leader answers, with enough replicas in sync if that was
-    /// what it lacked.
-    async fn answers(&self) -> Result<bool, Error> {
-        let metadata = self.cluster().refresh(&self.topic).await?;
-        self.cluster()
-            .latest_offset(&self.topic, self.partition)
-            .await?;
-        if self.health != Health::ShortOfReplicas {
-            return Ok(true);
+impl Drop for IdempotentWriter {
+    fn drop(&mut self) {
+        // The lanes would keep the partition's own one, and its connection.
+        if self.isolated {
+            self.lanes.rejoin(&self.topic, self.partition);
         }
-        let configs = self.cluster().describe_topic_configs(&self.topic).await?;
-        let wanted = configs
-            .get("min.insync.replicas")
-            .and_then(|value| value.parse().ok());
-        let in_sync = metadata
-            .partition(self.partition)
-            .map_or(0, |partition| partition.isr.len());
-        Ok(in_sync >= wanted.unwrap_or(1))
     }
 }
 
@@ -370,6 +357,9 @@ impl PartitionWriter for IdempotentWriter {
     }
 
     fn is_healthy(&self) -> bool {
-        self.health == Health::Good
+        self.health.is_good()
     }
 }
+
+#[cfg(test)]
+mod read_back_tests;

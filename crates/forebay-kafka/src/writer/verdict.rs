@@ -48,8 +48,9 @@ pub(super) fn judge(code: ErrorCode, attempts: u32) -> Verdict {
         | ErrorCode::UNKNOWN_PRODUCER_ID
         | ErrorCode::PRODUCER_FENCED => Verdict::ReadBack,
         // A slow replica: others must not wait for it.
+        // Or a leader that was cut off from the cluster and not told.
         ErrorCode::REQUEST_TIMED_OUT => Verdict::Retry {
-            refresh: false,
+            refresh: true,
             isolate: true,
         },
         // Not a matter of who leads. On a retry it says nothing about the
@@ -104,7 +105,7 @@ mod tests {
         assert_eq!(
             judge(ErrorCode(7), 1),
             Verdict::Retry {
-                refresh: false,
+                refresh: true,
                 isolate: true
             }
         );
