@@ -10,6 +10,7 @@ use crate::{
     admission::{Admission, Permit},
     delivery::Delivery,
     instance::{Instance, InstanceConfig, ProducerThreads},
+    rate_limit::RateLimit,
     registry::{
         Registry, RegistryConfig, RegistryStatus, TaskChange, TaskObserver, TaskRef,
         TaskRegistryActor, TaskTable,
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
 struct TaskRoute {
     topic: Arc<Topic>,
     metrics: Arc<TaskMetrics>,
+    qps: RateLimit,
 }
 
 /// A topic as the cluster has it.
@@ -174,6 +176,9 @@ impl Engine {
             Some(view) if view.partition_count() > 0 => view,
             _ => return Err(SubmitError::TopicNotLoaded(Arc::clone(topic))),
         };
+        if !route.qps.try_take(std::time::Instant::now()) {
+            return Err(SubmitError::OverQpsLimit(route.qps.per_second()));
+        }
         let metrics = Arc::clone(&route.metrics);
         submit(
             topic,
@@ -202,6 +207,7 @@ impl Engine {
         let route = Arc::new(TaskRoute {
             topic: instance.topic(&spec.target.topic),
             metrics: self.shared.telemetry.task(spec.task_id.as_str()),
+            qps: RateLimit::new(spec.qps_limit),
         });
         // If another thread was quicker, its route is as good.
         drop(task.extension().set(Arc::clone(&route) as Arc<_>));

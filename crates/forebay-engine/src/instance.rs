@@ -148,7 +148,8 @@ impl Instance {
         let partition = queue.partition();
         let thread = self.threads.index(topic, partition);
         let lanes = self.lanes[thread].clone();
-        let writer = Box::new(IdempotentWriter::new(Arc::clone(topic), partition, lanes));
+        let writer = IdempotentWriter::new(Arc::clone(topic), partition, lanes);
+        let writer = Box::new(writer.reporting_to(queue.failing_flag()));
         let (queue, batches) = (Arc::clone(queue), self.batches.clone());
         let suspicion = Arc::clone(&self.suspicion);
         Actor::start_in_arbiter(&self.threads.handles[thread], move |_| {

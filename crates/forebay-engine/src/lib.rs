@@ -37,6 +37,7 @@ pub mod delivery;
 mod engine;
 mod instance;
 mod producer;
+mod rate_limit;
 pub mod registry;
 mod registry_log;
 pub mod route;

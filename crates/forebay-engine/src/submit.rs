@@ -31,6 +31,9 @@ pub enum SubmitError {
     /// The cluster says that there is no such topic.
     #[error("topic {0} does not exist")]
     TopicGone(String),
+    /// The task's QpsLimit, requests per second on this replica, is reached.
+    #[error("the task's QpsLimit of {0} requests per second is reached")]
+    OverQpsLimit(u64),
     /// A message's record alone exceeds the topic's `max.message.bytes`.
     #[error(
         "message {index} makes a batch of {actual} bytes, more than the topic's max.message.bytes of {limit}"

@@ -348,6 +348,8 @@ pub struct InstanceMetrics {
     /// Counters hold whole numbers: the rest of a second waits here.
     throttle_rest_ms: std::sync::atomic::AtomicU64,
     oldest_pending: Gauge,
+    /// Open produce connections by broker: there may be several.
+    connections: DashMap<i32, u32>,
 }
 
 impl InstanceMetrics {
@@ -360,6 +362,7 @@ impl InstanceMetrics {
             throttle_rest_ms: std::sync::atomic::AtomicU64::new(0),
             oldest_pending: gauge!(OLDEST_PENDING_SECONDS, "instance" => label.clone()),
             instance: label,
+            connections: DashMap::new(),
         }
     }
 
@@ -397,10 +400,19 @@ impl ProduceObserver for InstanceMetrics {
     }
 
     fn connected(&self, broker: i32, up: bool) {
+        let open = {
+            let mut open = self.connections.entry(broker).or_insert(0);
+            *open = if up {
+                *open + 1
+            } else {
+                open.saturating_sub(1)
+            };
+            *open > 0
+        };
         let labels = [
             ("instance", self.instance.clone()),
             ("broker", broker.to_string()),
         ];
-        gauge!(BROKER_CONNECTED, &labels).set(f64::from(u8::from(up)));
+        gauge!(BROKER_CONNECTED, &labels).set(f64::from(u8::from(open)));
     }
 }

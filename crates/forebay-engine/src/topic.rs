@@ -12,7 +12,7 @@ use std::{
 
 use actix::Addr;
 use arc_swap::ArcSwapOption;
-use forebay_kafka::{Error, metadata::TopicMetadata};
+use forebay_kafka::{Error, ErrorCode, metadata::TopicMetadata};
 use tokio::sync::Mutex;
 
 use crate::{
@@ -119,11 +119,7 @@ impl Topic {
             }
             found => found?,
         };
-        let configs = self
-            .instance
-            .cluster
-            .describe_topic_configs(&self.name)
-            .await?;
+        let configs = self.configs().await?;
         let known = self.view();
         let view = TopicView::new(&metadata, &configs, known.as_deref());
         let news = view.warning.as_ref().filter(|warning| {
@@ -137,6 +133,22 @@ impl Topic {
         self.view.store(Some(Arc::new(view)));
         self.gone.store(false, Ordering::Relaxed);
         Ok(())
+    }
+
+    /// Empty if we may not see them: defaults serve then.
+    async fn configs(&self) -> Result<BTreeMap<String, String>, Error> {
+        match self
+            .instance
+            .cluster
+            .describe_topic_configs(&self.name)
+            .await
+        {
+            Err(error) if error.code() == Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED) => {
+                tracing::debug!(topic = %self.name, %error, "going by default settings");
+                Ok(BTreeMap::new())
+            }
+            configs => configs,
+        }
     }
 
     async fn look(&self) -> Result<Arc<TopicMetadata>, Error> {

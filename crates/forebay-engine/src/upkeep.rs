@@ -14,6 +14,9 @@ use crate::{engine::Shared, instance::Instance};
 /// are used after at most this time.
 const TOPIC_MAX_AGE: Duration = Duration::from_secs(30);
 
+/// A topic that was deleted may be made anew.
+const GONE_TOPIC_MAX_AGE: Duration = Duration::from_secs(5);
+
 /// After a fault topics are looked at sooner, and at most that often.
 const AFTER_SUSPICION: Duration = Duration::from_secs(1);
 
@@ -60,10 +63,11 @@ async fn look_at_topics(shared: Weak<Shared>, instance: Weak<Instance>) {
                 return;
             };
             let found = look(&shared, &instance).await;
-            let max_age = if found {
-                TOPIC_MAX_AGE
-            } else {
-                AFTER_SUSPICION
+            let gone = instance.topics.iter().any(|topic| topic.is_gone());
+            let max_age = match (found, gone) {
+                (true, false) => TOPIC_MAX_AGE,
+                (true, true) => GONE_TOPIC_MAX_AGE,
+                (false, _) => AFTER_SUSPICION,
             };
             (Arc::clone(&instance.suspicion), max_age)
         };
@@ -101,7 +105,8 @@ fn forget_unused(shared: &Shared, instance: &Instance) {
     let used: HashSet<&str> = targets
         .map(|task| task.spec.target.topic.as_str())
         .collect();
-    instance
-        .topics
-        .retain(|name, topic| used.contains(name.as_str()) || !topic.is_idle());
+    // One that a request still holds is about to be written to.
+    instance.topics.retain(|name, topic| {
+        used.contains(name.as_str()) || !topic.is_idle() || Arc::strong_count(topic) > 1
+    });
 }

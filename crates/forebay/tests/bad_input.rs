@@ -352,3 +352,14 @@ async fn many_requests_on_one_connection() {
     assert_eq!(ids.len(), 20);
     replica.stop().await;
 }
+
+/// Whether a body is compressed is for those to know who may call.
+#[actix_web::test]
+async fn a_signature_is_checked_before_the_encoding() {
+    let replica = Replica::start(|_| {}).await;
+    let request = b"POST / HTTP/1.1\r\nHost: a\r\nX-TC-Action: SendMessage\r\n\
+        X-TC-Version: 2019-08-19\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}";
+    let (code, _) = replica.send(request).await.error();
+    assert_eq!(code, "AuthFailure.InvalidAuthorization");
+    replica.stop().await;
+}

@@ -17,8 +17,9 @@ const PARTITIONS: i32 = 8;
 const CONNECTIONS: usize = 8;
 const MESSAGES: usize = 100_000;
 
-/// The default deadline of a request, and as much for a machine that is busy.
-const DEADLINE: Duration = Duration::from_secs(50);
+/// The default deadline of a request, and some time for a machine that is busy
+/// to send the answer.
+const DEADLINE: Duration = Duration::from_secs(30);
 
 struct Run {
     replica: Replica,
@@ -114,7 +115,8 @@ async fn leaders_are_killed_while_messages_flow() {
     }
     let tally = run.finish(&cluster, "killed").await;
     println!("5 leaders killed: {tally:?}");
-    assert!(tally.stored > MESSAGES / 2, "{tally:?}");
+    // Each fault is over long before a request's deadline.
+    assert!(tally.stored > MESSAGES * 9 / 10, "{tally:?}");
     cluster.shutdown().await.unwrap();
 }
 
@@ -153,6 +155,7 @@ async fn produce_responses_are_dropped_after_the_append() {
         dropped > 20,
         "the test must have dropped something: {dropped}"
     );
-    assert!(tally.stored > MESSAGES / 2, "{tally:?}");
+    // Each fault is over long before a request's deadline.
+    assert!(tally.stored > MESSAGES * 9 / 10, "{tally:?}");
     cluster.shutdown().await.unwrap();
 }

@@ -9,7 +9,9 @@ use std::time::{Duration, Instant};
 
 use forebay_api::MessageId;
 use forebay_testkit::{KafkaCluster, Options, await_condition, kafka_or_skip};
-use harness::{LIMIT, Replica, one_message};
+use harness::{
+    LIMIT, Replica, SECRET_ID, SECRET_KEY, new_task, now, one_message, signed_head, with_chunks,
+};
 use serde_json::{Value, json};
 
 /// Kafka's default of `max.message.bytes`.
@@ -17,8 +19,8 @@ const MAX_MESSAGE_BYTES: usize = 1_048_588;
 
 /// What a batch of one keyless record needs beside a value of about a MiB:
 /// 61 bytes of header, 3 of length, 1 of attributes, 1 of timestamp and 1 of
-/// offset, 1 for the null key, 4 of the value's length, 1 for no headers.
-const OVERHEAD: usize = 73;
+/// offset, 1 for the null key, 3 of the value's length, 1 for no headers.
+const OVERHEAD: usize = 72;
 
 fn send(datahub: &str, bodies: &[String]) -> String {
     let messages: Vec<Value> = bodies.iter().map(|body| json!({ "Body": body })).collect();
@@ -47,7 +49,10 @@ async fn a_message_may_fill_its_topics_limit_and_a_request_several_batches() {
 
     let largest = "x".repeat(MAX_MESSAGE_BYTES - OVERHEAD);
     let sent = replica
-        .call("SendMessage", &send(&datahub, &[largest.clone()]))
+        .call(
+            "SendMessage",
+            &send(&datahub, std::slice::from_ref(&largest)),
+        )
         .await;
     assert_eq!(ids(&sent.response()).len(), 1);
     let larger = format!("{largest}x");
@@ -84,6 +89,56 @@ async fn a_message_may_fill_its_topics_limit_and_a_request_several_batches() {
             .find(|record| (record.partition, record.offset) == (id.partition, id.offset));
         assert_eq!(record.unwrap().value.as_deref(), Some(body.as_bytes()));
     }
+    replica.stop().await;
+}
+
+#[actix_web::test]
+async fn chunked_bodies_are_stored_and_the_qps_limit_holds() {
+    let Some(home) = kafka_or_skip() else { return };
+    let cluster = KafkaCluster::shared(&home).await;
+    cluster.create_topic("limited", 1, 1, &[]).await.unwrap();
+    let replica = Replica::start_on(&cluster.bootstrap(), |config| {
+        config.registry.topic = "__tasks_limited".to_owned();
+    })
+    .await;
+    replica.await_ready().await;
+    let (_, free) = replica.create_task("free", "limited").await;
+    let body = one_message(&free);
+    let head = signed_head("SendMessage", body.as_bytes(), now(), SECRET_ID, SECRET_KEY);
+    let chunked = replica.send(&with_chunks(head, body.as_bytes(), 7)).await;
+    assert_eq!(ids(&chunked.response()).len(), 1);
+
+    let mut limited: Value = serde_json::from_str(&new_task("limited", "limited")).unwrap();
+    limited["TargetResource"]["KafkaParam"]["QpsLimit"] = json!(1);
+    let created = replica
+        .call("CreateDatahubTask", &limited.to_string())
+        .await
+        .response();
+    let datahub = created["Result"]["DatahubId"].as_str().unwrap();
+    let begun = Instant::now();
+    let mut accepted = 0;
+    let mut refused = 0;
+    for _ in 0..20 {
+        let answer = replica.call("SendMessage", &one_message(datahub)).await;
+        if answer.response()["Error"].is_null() {
+            accepted += 1;
+            continue;
+        }
+        let (code, message) = answer.error();
+        assert_eq!(code, "RequestLimitExceeded", "{message}");
+        assert!(message.contains("QpsLimit of 1"), "{message}");
+        refused += 1;
+    }
+    let seconds = begun.elapsed().as_secs();
+    assert!(
+        (1..=2 + seconds).contains(&accepted),
+        "{accepted} in {seconds} s"
+    );
+    assert!(seconds >= 18 || refused > 0, "20 requests in {seconds} s");
+    let stored = cluster.read_all("limited").await.unwrap().len() as u64;
+    assert_eq!(stored, 1 + accepted, "what was refused is not stored");
+    let shed = replica.metric("forebay_shed_total{reason=\"qps\"}").await;
+    assert!(shed >= Some(f64::from(refused)), "{shed:?}");
     replica.stop().await;
 }
 

@@ -295,6 +295,14 @@ mod tests {
     }
 
     #[actix::test]
+    async fn what_a_caller_left_behind_is_given_up_at_its_deadline() {
+        let bench = Bench::start(vec![FakeStep::Unreachable]);
+        drop(bench.send(&["a"], Duration::from_millis(30)));
+        bench.settled().await;
+        assert!(bench.log.records().is_empty());
+    }
+
+    #[actix::test]
     async fn a_silent_broker_leaves_sent_messages_unknown_and_queued_ones_withdrawn() {
         let bench = Bench::start(vec![FakeStep::Silence]);
         let sent = bench.send(&["a"], Duration::from_millis(50));

@@ -7,7 +7,10 @@
 use std::{
     collections::VecDeque,
     ops::Range,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -52,7 +55,7 @@ pub(crate) struct PartitionQueue {
     /// Bytes of keys and values that are not settled.
     burden: AtomicU64,
     /// Left out for keyless messages until a probe succeeds.
-    failing: AtomicBool,
+    failing: Arc<AtomicBool>,
 }
 
 #[derive(Debug, Default)]
@@ -70,7 +73,7 @@ impl PartitionQueue {
             partition,
             state: Mutex::default(),
             burden: AtomicU64::new(0),
-            failing: AtomicBool::new(false),
+            failing: Arc::default(),
         }
     }
 
@@ -80,6 +83,11 @@ impl PartitionQueue {
 
     pub(crate) fn burden(&self) -> u64 {
         self.burden.load(Ordering::Relaxed)
+    }
+
+    /// For whoever finds out whether the partition fails.
+    pub(crate) fn failing_flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.failing)
     }
 
     pub(crate) fn is_failing(&self) -> bool {

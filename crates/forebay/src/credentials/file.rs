@@ -82,7 +82,15 @@ pub(super) fn read(path: &Path) -> Result<CredentialSet, CredentialsError> {
         CredentialsError::Syntax {
             path: path.to_owned(),
             line: 1 + text.bytes().take(start).filter(|b| *b == b'\n').count(),
-            reason: error.message().to_owned(),
+            // So may its words: they quote a value of the wrong type.
+            reason: match error.message() {
+                known
+                    if known.starts_with("unknown field") || known.starts_with("missing field") =>
+                {
+                    known.to_owned()
+                }
+                _ => "not TOML, or a value of the wrong type".to_owned(),
+            },
         }
     })?;
     let wrong = |reason: String| CredentialsError::Content {
@@ -214,6 +222,12 @@ mod tests {
             let error = read_text(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
             assert!(!error.contains("hush"), "{error}");
+        }
+        for wrong_type in ["secret_key = 4711", "token = 4711", "secret_key = [4711]"] {
+            let text = format!("[[credential]]\nsecret_id = \"a\"\n{wrong_type}");
+            let error = read_text(&text).unwrap_err();
+            assert!(error.contains("line 3"), "{error}");
+            assert!(!error.contains("4711"), "{error}");
         }
     }
 

@@ -1,11 +1,20 @@
 //! Answers: HTTP 200, `application/json` and nothing after it.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
 use actix_web::HttpResponse;
+use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
+use bytes::Bytes;
 use forebay_api::{Action, ApiError, answer};
+use forebay_engine::admission::Permit;
 
 use super::request_id::RequestId;
+use crate::lifecycle::AcceptedRequest;
 
 /// What a request is answered with, and what is counted about it.
 pub(super) struct Answer {
@@ -19,6 +28,8 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     /// The request's body is not read to its end: nothing may follow it.
     pub(super) close: bool,
+    /// The request's memory, held until the answer is sent.
+    pub(super) permit: Option<Arc<Permit>>,
 }
 
 impl Answer {
@@ -29,6 +40,7 @@ impl Answer {
             body,
             status: StatusCode::OK,
             close: false,
+            permit: None,
         }
     }
 
@@ -39,6 +51,7 @@ impl Answer {
             error: Some(error),
             status: StatusCode::OK,
             close: false,
+            permit: None,
         }
     }
 
@@ -65,8 +78,20 @@ impl Answer {
         }
     }
 
+    pub(super) fn holding(self, permit: Arc<Permit>) -> Self {
+        Self {
+            permit: Some(permit),
+            ..self
+        }
+    }
+
     /// The HTTP response; `close` also when the replica is on its way out.
-    pub(super) fn into_response(self, draining: bool) -> HttpResponse {
+    /// The request counts as accepted until it is sent.
+    pub(super) fn into_response(
+        self,
+        draining: bool,
+        accepted: Option<AcceptedRequest>,
+    ) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
         // Set by hand: the Python SDK compares the whole value and takes an
         // error with `; charset=utf-8` behind it for a success.
@@ -77,6 +102,32 @@ impl Answer {
         if self.close || draining {
             response.force_close();
         }
-        response.body(self.body)
+        response.body(HeldBody {
+            bytes: Some(self.body.into()),
+            _permit: self.permit,
+            _accepted: accepted,
+        })
+    }
+}
+
+/// An answer's bytes, and what is given back when they are sent.
+struct HeldBody {
+    bytes: Option<Bytes>,
+    _permit: Option<Arc<Permit>>,
+    _accepted: Option<AcceptedRequest>,
+}
+
+impl MessageBody for HeldBody {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Sized(self.bytes.as_ref().map_or(0, Bytes::len) as u64)
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Poll::Ready(self.get_mut().bytes.take().map(Ok))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use actix::{Actor as _, Addr};
 use actix_web::dev::{Payload, ServiceRequest};
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
+use actix_web::http::header::CONTENT_LENGTH;
 use actix_web::http::{Method, StatusCode};
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 use forebay_api::limits::MAX_RAW_BODY_BYTES;
@@ -28,7 +28,7 @@ use super::send_message;
 use super::shared::Shared;
 use crate::lifecycle::Phase;
 
-/// Reserved for a request besides its body: head, bookkeeping, answer.
+/// Reserved for a request besides its head and body: bookkeeping, answer.
 const OVERHEAD_BYTES: usize = 2048;
 
 /// Part of the deadline kept for making and sending the answer.
@@ -79,8 +79,7 @@ impl Worker {
         };
         self.record(&answer, id, started.elapsed());
         let draining = self.shared.lifecycle.phase() > Phase::Serving;
-        let response: HttpResponse = answer.into_response(draining);
-        drop(accepted);
+        let response: HttpResponse = answer.into_response(draining, accepted);
         Ok(request.into_response(response))
     }
 
@@ -125,7 +124,8 @@ impl Worker {
             deadline: Instant::now() + self.shared.settings.deadline - ANSWER_TIME,
             permit: Arc::new(permit),
         };
-        self.run(request, id).await
+        let permit = Arc::clone(&request.permit);
+        self.run(request, id).await.holding(permit)
     }
 
     /// What can be told from the head alone, and the memory for the body.
@@ -137,14 +137,12 @@ impl Worker {
                 Some(length),
             ));
         }
-        let bytes = declared.unwrap_or(FIRST_STEP) + OVERHEAD_BYTES;
+        let bytes = declared.unwrap_or(FIRST_STEP) + head_bytes(request) + OVERHEAD_BYTES;
         let permit = self.shared.engine.admission().try_reserve(bytes);
-        let permit = permit.map_err(|refusal| {
+        permit.map_err(|refusal| {
             self.shared.metrics.shed_memory.increment(1);
             error::memory(&refusal)
-        })?;
-        check_encoding(request)?;
-        Ok(permit)
+        })
     }
 
     /// Hands the complete request to the worker's actor and waits for what
@@ -276,20 +274,15 @@ fn declared_length(request: &ServiceRequest) -> Option<usize> {
     }
 }
 
-/// Bodies are never decompressed: a few hundred bytes can unpack to half a
-/// gigabyte before any limit on the parsed side sees them.
-fn check_encoding(request: &ServiceRequest) -> Result<(), ApiError> {
-    let mut encodings = request.headers().get_all(CONTENT_ENCODING);
-    if encodings.all(|value| {
-        value
-            .as_bytes()
-            .trim_ascii()
-            .eq_ignore_ascii_case(b"identity")
-    }) {
-        return Ok(());
-    }
-    Err(ApiError::new(
-        ErrorCode::InvalidParameter,
-        "Content-Encoding: request bodies must not be compressed",
-    ))
+/// What the head takes in memory, roughly: its names and values.
+fn head_bytes(request: &ServiceRequest) -> usize {
+    let headers = request.headers().iter();
+    let headers: usize = headers
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    headers
+        + request
+            .uri()
+            .path_and_query()
+            .map_or(0, |target| target.as_str().len())
 }

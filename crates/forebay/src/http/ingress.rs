@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix::{Actor, Context, Handler, Message, MessageResult};
+use actix_web::http::header::CONTENT_ENCODING;
 use forebay_api::tc3::{SigningKeyCache, Verifier};
-use forebay_api::{Action, ApiError, send_message::parse};
+use forebay_api::{Action, ApiError, ErrorCode, send_message::parse};
 use forebay_engine::Topic;
 use forebay_engine::delivery::Delivery;
 use forebay_engine::task::TaskSpec;
@@ -105,6 +106,7 @@ impl IngressActor {
             error,
         };
         authenticate::version(&request.head).map_err(refuse)?;
+        check_encoding(&request).map_err(refuse)?;
         if action == Action::SendMessage {
             let parsed = parse(&request.body).map_err(refuse)?;
             let submitted = send_message::submit(&self.shared, &caller, &parsed, &request);
@@ -135,4 +137,22 @@ impl Handler<RawRequest> for IngressActor {
     fn handle(&mut self, request: RawRequest, _: &mut Self::Context) -> Self::Result {
         MessageResult(self.accept(request))
     }
+}
+
+/// Bodies are never decompressed: a few hundred bytes can unpack to half a
+/// gigabyte before any limit on the parsed side sees them.
+fn check_encoding(request: &RawRequest) -> Result<(), ApiError> {
+    let mut encodings = request.head.headers.get_all(CONTENT_ENCODING);
+    if encodings.all(|value| {
+        value
+            .as_bytes()
+            .trim_ascii()
+            .eq_ignore_ascii_case(b"identity")
+    }) {
+        return Ok(());
+    }
+    Err(ApiError::new(
+        ErrorCode::InvalidParameter,
+        "Content-Encoding: request bodies must not be compressed",
+    ))
 }

@@ -19,6 +19,7 @@ pub(crate) struct RequestMetrics {
     seconds: Vec<OnceLock<Histogram>>,
     pub(crate) auth_seconds: Histogram,
     pub(crate) shed_memory: Counter,
+    pub(crate) shed_qps: Counter,
     pub(crate) shed_draining: Counter,
     pub(crate) clock_skew_seconds: Gauge,
 }
@@ -32,6 +33,7 @@ impl RequestMetrics {
             seconds: (0..actions).map(|_| OnceLock::new()).collect(),
             auth_seconds: telemetry::auth_seconds(),
             shed_memory: telemetry::shed("memory"),
+            shed_qps: telemetry::shed("qps"),
             shed_draining: telemetry::shed("draining"),
             clock_skew_seconds: telemetry::clock_skew_seconds(),
         }
@@ -67,6 +69,7 @@ impl RequestMetrics {
             counter.increment(0);
         }
         self.shed_memory.increment(0);
+        self.shed_qps.increment(0);
         self.shed_draining.increment(0);
     }
 }

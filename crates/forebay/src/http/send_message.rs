@@ -44,6 +44,9 @@ pub(super) fn submit(
         let metrics = shared.engine.task_metrics(&task);
         metrics.refused(request.messages.len() as u64);
     };
+    if task.is_deleted() {
+        return Err(ApiError::datahub_not_found(datahub_id));
+    }
     if !task.is_running() {
         count_refused();
         return Err(ApiError::task_suspended(datahub_id));
@@ -65,6 +68,9 @@ pub(super) fn submit(
         }),
         Err(SubmitError::TopicNotLoaded(topic)) => Ok(Submitted::TopicNotLoaded(topic)),
         Err(error) => {
+            if matches!(error, SubmitError::OverQpsLimit(_)) {
+                shared.metrics.shed_qps.increment(1);
+            }
             count_refused();
             Err(refused(error, datahub_id))
         }
@@ -82,6 +88,10 @@ fn no_such_task(shared: &Shared, datahub_id: &str) -> ApiError {
 
 fn refused(error: SubmitError, datahub_id: &str) -> ApiError {
     match error {
+        SubmitError::OverQpsLimit(_) => ApiError::new(
+            ErrorCode::RequestLimitExceeded,
+            format!("not stored: {error} [{datahub_id}]; send again a little later"),
+        ),
         SubmitError::TopicGone(topic) => ApiError::new(
             ErrorCode::ResourceNotFound,
             format!("the topic [{topic}] of access point [{datahub_id}] is gone"),
