@@ -214,11 +214,6 @@ impl Engine {
         Ok(route)
     }
 
-    /// Whether an instance of this id is configured.
-    pub fn has_instance(&self, instance: &str) -> bool {
-        self.shared.instances.contains_key(instance)
-    }
-
     /// Looks a topic up; creates it if it is missing and `create` says with
     /// how many partitions (`None` inside: the cluster's default), with the
     /// cluster's replication factor.

@@ -8,46 +8,8 @@ use std::time::{Duration, Instant};
 
 use forebay_api::MessageId;
 use forebay_testkit::{KafkaCluster, Mode, Options, StoredRecord, await_condition, kafka_or_skip};
-use harness::{LIMIT, Replica, one_message};
+use harness::{LIMIT, Replica, new_task_with, one_message};
 use serde_json::{Value, json};
-
-async fn ready(replica: &Replica) {
-    await_condition(LIMIT, "the replica is ready", async || {
-        replica.admin("/readyz").await.status == 200
-    })
-    .await
-    .unwrap();
-}
-
-fn create(name: &str, topic: &str, more: &Value) -> String {
-    let mut kafka = json!({
-        "SelfBuilt": false, "Resource": "ckafka-forebay0", "Topic": topic
-    });
-    let fields = more.as_object().unwrap().clone();
-    kafka.as_object_mut().unwrap().extend(fields);
-    json!({
-        "TaskName": name,
-        "TaskType": "SOURCE",
-        "SourceResource": {"Type": "HTTP"},
-        "TargetResource": {"Type": "KAFKA", "KafkaParam": kafka},
-    })
-    .to_string()
-}
-
-/// (TaskId, DatahubId) of a new task.
-async fn created(replica: &Replica, name: &str, topic: &str, more: &Value) -> (String, String) {
-    let answer = replica
-        .call("CreateDatahubTask", &create(name, topic, more))
-        .await;
-    let result = &answer.response()["Result"];
-    let text = |field: &str| {
-        let value = result[field].as_str();
-        value
-            .unwrap_or_else(|| panic!("{}", answer.text()))
-            .to_owned()
-    };
-    (text("TaskId"), text("DatahubId"))
-}
 
 fn send(datahub: &str, messages: &Value) -> String {
     json!({"DataHubId": datahub, "Message": messages}).to_string()
@@ -78,9 +40,9 @@ async fn message_ids_tell_the_truth() {
         config.registry.topic = "__tasks_truth".to_owned();
     })
     .await;
-    ready(&replica).await;
+    replica.await_ready().await;
     let make = json!({"UseAutoCreateTopic": true, "PartitionNum": 3});
-    let (_, datahub) = created(&replica, "truth", "truth", &make).await;
+    let (_, datahub) = replica.create_task_with("truth", "truth", &make).await;
     let messages = json!([
         {"Body": "a", "Key": "k1"}, {"Body": "ü\u{1F600}\n", "Key": "k2"},
         {"Body": "", "Key": "k1"}, {"Body": "keyless"}, {"Body": "keyless too", "Key": ""},
@@ -122,30 +84,30 @@ async fn refusals_that_need_a_registry() {
         config.registry.topic = "__tasks_refusals".to_owned();
     };
     let replica = Replica::start_on(&cluster.bootstrap(), registry).await;
-    ready(&replica).await;
+    replica.await_ready().await;
     let none = json!({});
     let make = json!({"UseAutoCreateTopic": true});
-    let (task, datahub) = created(&replica, "one", "refusals", &make).await;
+    let (task, datahub) = replica.create_task_with("one", "refusals", &make).await;
     let call = async |action: &str, body: &str| replica.call(action, body).await;
     let elsewhere = json!({"Resource": "ckafka-zzzzzzzz"});
     for (body, code, text) in [
         (
-            create("one", "x", &make),
+            new_task_with("one", "x", &make),
             "InvalidParameterValue.RepetitionValue",
             "one",
         ),
         (
-            create("two", "missing", &none),
+            new_task_with("two", "missing", &none),
             "ResourceNotFound",
             "missing",
         ),
         (
-            create("two", "__consumer_offsets", &make),
+            new_task_with("two", "__consumer_offsets", &make),
             "UnsupportedOperation",
             "__",
         ),
         (
-            create("two", "x", &elsewhere),
+            new_task_with("two", "x", &elsewhere),
             "InvalidParameterValue.InstanceNotExist",
             "ckafka-zz",
         ),
@@ -176,7 +138,7 @@ async fn refusals_that_need_a_registry() {
     }
     // The state is Kafka's: another replica has it, and so has a later one.
     let other = Replica::start_on(&cluster.bootstrap(), registry).await;
-    ready(&other).await;
+    other.await_ready().await;
     let (_, message) = other
         .call("SendMessage", &one_message(&datahub))
         .await
@@ -210,9 +172,9 @@ async fn a_topic_deleted_under_a_running_task_is_noticed() {
         config.delivery.deadline = Duration::from_secs(5);
     })
     .await;
-    ready(&replica).await;
+    replica.await_ready().await;
     let make = json!({"UseAutoCreateTopic": true, "PartitionNum": 1});
-    let (_, datahub) = created(&replica, "gone", "gone", &make).await;
+    let (_, datahub) = replica.create_task_with("gone", "gone", &make).await;
     assert_eq!(
         ids(&replica.call("SendMessage", &one_message(&datahub)).await).len(),
         1
@@ -248,9 +210,9 @@ async fn kafka_that_comes_late_and_falls_silent() {
     assert_eq!(code, "ResourceUnavailable.KafkaStorageError");
     assert!(message.starts_with("not stored: "), "{message}");
     cluster.proxy(0).set_mode(Mode::Pass);
-    ready(&replica).await;
+    replica.await_ready().await;
     let make = json!({"UseAutoCreateTopic": true, "PartitionNum": 1});
-    let (_, datahub) = created(&replica, "late", "late", &make).await;
+    let (_, datahub) = replica.create_task_with("late", "late", &make).await;
     let mut acked = ids(&replica.call("SendMessage", &one_message(&datahub)).await);
 
     cluster.stop(0).unwrap();
@@ -293,9 +255,9 @@ async fn requests_under_way_are_answered_before_the_end() {
         .await
         .unwrap();
     let replica = Replica::start_on(&cluster.bootstrap(), |_| {}).await;
-    ready(&replica).await;
+    replica.await_ready().await;
     let make = json!({"UseAutoCreateTopic": true, "PartitionNum": 1});
-    let (_, datahub) = created(&replica, "end", "end", &make).await;
+    let (_, datahub) = replica.create_task_with("end", "end", &make).await;
     replica.call("SendMessage", &one_message(&datahub)).await;
     cluster.proxy(0).set_mode(Mode::HoldResponses);
     let mut waiting = Vec::new();

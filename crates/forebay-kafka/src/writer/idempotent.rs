@@ -289,12 +289,13 @@ impl IdempotentWriter {
     }
 
     fn retry_or_give_up(&self, progress: &mut Progress) -> Next {
-        match progress.slot.give_up() {
-            None if !progress.slot.is_wanted() => Next::Done(WriteOutcome::Withdrawn),
-            Some(give_up) if Instant::now() >= give_up => Next::Done(WriteOutcome::Unknown {
-                reason: progress.trouble.clone(),
-            }),
-            _ => Next::Retry,
+        if progress.slot.is_given_up() {
+            let reason = progress.trouble.clone();
+            Next::Done(WriteOutcome::Unknown { reason })
+        } else if progress.slot.is_wanted() {
+            Next::Retry
+        } else {
+            Next::Done(WriteOutcome::Withdrawn)
         }
     }
 

@@ -15,6 +15,7 @@ use forebay::Running;
 use forebay::config::{Config, InstanceConfig};
 use forebay_api::tc3::{RequestToSign, Signer};
 use forebay_engine::clock::unix_millis;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use client::{Answer, Client};
@@ -180,10 +181,18 @@ impl Replica {
 
     /// Creates a task that writes to `topic`; its (TaskId, DatahubId).
     pub async fn create_task(&self, name: &str, topic: &str) -> (String, String) {
-        let response = self
-            .call("CreateDatahubTask", &new_task(name, topic))
-            .await
-            .response();
+        self.create_task_with(name, topic, &json!({})).await
+    }
+
+    /// The same, with more fields of KafkaParam.
+    pub async fn create_task_with(
+        &self,
+        name: &str,
+        topic: &str,
+        more: &Value,
+    ) -> (String, String) {
+        let task = new_task_with(name, topic, more);
+        let response = self.call("CreateDatahubTask", &task).await.response();
         let text = |field: &str| {
             let value = response["Result"][field].as_str();
             value
@@ -196,14 +205,21 @@ impl Replica {
 
 /// CreateDatahubTask from HTTP to a topic of the default instance.
 pub fn new_task(name: &str, topic: &str) -> String {
-    serde_json::json!({
+    new_task_with(name, topic, &json!({}))
+}
+
+/// The same, with more fields of KafkaParam.
+pub fn new_task_with(name: &str, topic: &str, more: &Value) -> String {
+    let mut kafka = json!({
+        "SelfBuilt": false, "Resource": "ckafka-forebay0", "Topic": topic
+    });
+    let fields = more.as_object().unwrap().clone();
+    kafka.as_object_mut().unwrap().extend(fields);
+    json!({
         "TaskName": name,
         "TaskType": "SOURCE",
         "SourceResource": {"Type": "HTTP"},
-        "TargetResource": {
-            "Type": "KAFKA",
-            "KafkaParam": {"SelfBuilt": false, "Resource": "ckafka-forebay0", "Topic": topic},
-        },
+        "TargetResource": {"Type": "KAFKA", "KafkaParam": kafka},
     })
     .to_string()
 }
