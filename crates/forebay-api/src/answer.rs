@@ -5,6 +5,8 @@
 //! status. `RequestId` is always there, `Error` only on errors, because Python takes the key alone
 //! for an error.
 
+use std::io;
+
 use serde::Serialize;
 
 use crate::error_code::{ApiError, ErrorCode};
@@ -16,6 +18,7 @@ pub use crate::partly_stored::PartlyStored;
 pub const CONTENT_TYPE: &str = "application/json";
 
 const START: &[u8] = b"{\"Response\":{";
+const RESULT: &[u8] = b"\"Result\":";
 const REQUEST_ID: &[u8] = b",\"RequestId\":";
 const END: &[u8] = b"}}";
 
@@ -44,7 +47,7 @@ pub fn error(error: &ApiError, request_id: &str) -> Vec<u8> {
 pub fn result<T: Serialize + ?Sized>(result: &T, request_id: &str) -> Vec<u8> {
     let mut out = Vec::with_capacity(4 * SMALL_ANSWER);
     out.extend_from_slice(START);
-    out.extend_from_slice(b"\"Result\":");
+    out.extend_from_slice(RESULT);
     match serde_json::to_writer(&mut out, result) {
         Ok(()) => finish(out, request_id),
         Err(fault) => error(
@@ -54,6 +57,45 @@ pub fn result<T: Serialize + ?Sized>(result: &T, request_id: &str) -> Vec<u8> {
             ),
             request_id,
         ),
+    }
+}
+
+/// The same for a result that may be large: `reserve` is told the answer's length, to the byte,
+/// before anything is allocated for it.
+///
+/// # Errors
+/// That of `reserve`.
+pub fn large_result<T: Serialize + ?Sized, E>(
+    value: &T,
+    request_id: &str,
+    reserve: impl FnOnce(usize) -> Result<(), E>,
+) -> Result<Vec<u8>, E> {
+    let mut counted = Counted(0);
+    if serde_json::to_writer(&mut counted, value).is_err() {
+        return Ok(result(value, request_id));
+    }
+    // An id of hexadecimal digits needs no escapes; any other only costs a reallocation.
+    let envelope = START.len() + RESULT.len() + REQUEST_ID.len() + request_id.len() + 2 + END.len();
+    let len = counted.0 + envelope;
+    reserve(len)?;
+    let mut out = Vec::with_capacity(len);
+    out.extend_from_slice(START);
+    out.extend_from_slice(RESULT);
+    serde_json::to_writer(&mut out, value).expect("it could be written a moment ago");
+    Ok(finish(out, request_id))
+}
+
+/// Counts bytes instead of keeping them.
+struct Counted(usize);
+
+impl io::Write for Counted {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -187,6 +229,20 @@ mod tests {
             r#"{"Response":{"Result":{"TaskId":"task-aaaaaaaa"},"RequestId":"r"}}"#
         );
         assert!(!answer.contains("Error"));
+    }
+
+    #[test]
+    fn a_large_result_is_announced_to_the_byte() {
+        let value = json!({"Text": "é\n\"".repeat(1000)});
+        let mut announced = 0;
+        let answer = large_result(&value, "r-1", |len| {
+            announced = len;
+            Ok::<_, ()>(())
+        });
+        let answer = answer.unwrap();
+        assert_eq!((answer.len(), answer.capacity()), (announced, announced));
+        assert_eq!(answer, result(&value, "r-1"));
+        assert_eq!(large_result(&value, "r-1", |_| Err("no")), Err("no"));
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | [`error_code`] | codes and the one error type, [`ApiError`] |
 //! | [`limits`] | counts and sizes that the contract names |
 //! | [`message_id`] | the six-field `MessageId` |
+//! | [`messages`] | requests and answers of the actions that read messages back |
 //! | [`send_message`] | the hot path's request, parsed without copying |
 //! | [`tasks`] | requests and answers of the task actions |
 //! | [`tc3`] | TC3-HMAC-SHA256, verification and signing |
@@ -24,6 +25,7 @@ mod echo;
 pub mod error_code;
 pub mod limits;
 pub mod message_id;
+pub mod messages;
 mod names;
 mod parameters;
 mod partly_stored;

@@ -55,3 +55,11 @@ pub const MAX_TOPIC_NAME_BYTES: usize = 249;
 pub const DEFAULT_TASKS_PAGE: usize = 20;
 /// Largest page of DescribeDatahubTasks; a larger Limit means this.
 pub const MAX_TASKS_PAGE: usize = 100;
+
+/// Most messages of a partition in one list (SinglePartitionRecordNumber of
+/// FetchMessageListByOffset and FetchMessageListByTimestamp).
+pub const MAX_LISTED_MESSAGES: usize = 20;
+/// Length of a list of messages where its parameter is absent.
+pub const DEFAULT_LISTED_MESSAGES: usize = 20;
+/// Most messages of FetchLatestDatahubMessageList (MessageCount).
+pub const MAX_LATEST_MESSAGES: usize = 100;

@@ -92,13 +92,37 @@ pub enum Error {
     /// None of the cluster's brokers could be asked.
     #[error("no broker of the cluster is reachable, the last one tried: {0}")]
     Unreachable(Arc<Error>),
-    /// Records are compressed in a way that cannot be read.
+    /// Records are compressed in a way that is not defined.
     #[error("record batch at offset {offset} is compressed with {codec}, which cannot be read")]
     UnsupportedCompression {
         /// Offset of the batch.
         offset: i64,
         /// Name of the codec.
         codec: &'static str,
+    },
+    /// Records are in a format that Kafka 4 has given up (KIP-724).
+    #[error("records at offset {offset} are in message format v{version}, expected v2")]
+    OldFormat {
+        /// Offset of the batch or message.
+        offset: i64,
+        /// 0 or 1.
+        version: u8,
+    },
+    /// A compressed batch unpacks to more than the caller's limit.
+    #[error("record batch at offset {offset} decompresses to more than the limit of {limit} bytes")]
+    BatchTooLarge {
+        /// Offset of the batch.
+        offset: i64,
+        /// The limit.
+        limit: usize,
+    },
+    /// The caller has no memory for what a compressed batch unpacks to.
+    #[error("no memory to decompress the record batch at offset {offset}: it takes {bytes} bytes")]
+    NoMemory {
+        /// Offset of the batch.
+        offset: i64,
+        /// What it takes.
+        bytes: usize,
     },
     /// A record batch is damaged.
     #[error("corrupt record batch at offset {offset}: {reason}")]

@@ -48,4 +48,4 @@ pub use cluster::{Cluster, ClusterConfig};
 pub use error::{Error, ErrorCode};
 pub use metadata::{Broker, PartitionMetadata, TopicMetadata};
 pub use reader::{FetchedChunk, OffsetAt, PartitionReader, RecordsChunk};
-pub use record_batch::decode::DecodedRecord;
+pub use record_batch::decode::{DecodedRecord, RecordHeaders};

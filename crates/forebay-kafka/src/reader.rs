@@ -53,7 +53,7 @@ impl FetchedChunk {
     /// Decodes the records from `offset` on, which is the offset asked for.
     ///
     /// # Errors
-    /// [`Error::CorruptBatch`], [`Error::UnsupportedCompression`].
+    /// As [`decode_batches`].
     pub fn decode(self, offset: i64) -> Result<RecordsChunk, Error> {
         let empty = self.batches.is_empty();
         let found = decode_batches(self.batches, offset)?;

@@ -100,8 +100,8 @@ impl BatchHeader {
     /// batch's checksum; `None` if the batch is cut off.
     ///
     /// # Errors
-    /// [`Error::CorruptBatch`] if the length is impossible, the format is
-    /// older than v2, or the checksum does not match.
+    /// [`Error::CorruptBatch`] if the length is impossible or the checksum
+    /// does not match; [`Error::OldFormat`] before v2.
     pub fn read(bytes: &[u8]) -> Result<Option<Self>, Error> {
         let Some(prefix) = bytes.get(..BATCH_LENGTH.end) else {
             return Ok(None);
@@ -123,6 +123,12 @@ impl BatchHeader {
             return Ok(None);
         };
         let magic = batch[MAGIC.start];
+        if matches!(magic, 0 | 1) {
+            return Err(Error::OldFormat {
+                offset: base_offset,
+                version: magic,
+            });
+        }
         if magic != 2 {
             return Err(corrupt(format!("expected record format 2, found {magic}")));
         }

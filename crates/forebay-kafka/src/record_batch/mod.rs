@@ -2,8 +2,10 @@
 //!
 //! - [`header`]: the header's fields and its checksum;
 //! - [`decode`]: from bytes to records;
+//! - [`inflate`]: decompressing, in bounded memory;
 //! - [`encode`]: from messages to bytes.
 
 pub mod decode;
 pub mod encode;
 pub mod header;
+pub mod inflate;
