@@ -31,7 +31,22 @@ pub struct Broker {
     local_addr: SocketAddr,
     disk: Arc<Disk>,
     stop: watch::Sender<bool>,
-    stopped: oneshot::Receiver<()>,
+    /// Closed when the broker's thread has ended.
+    running: watch::Receiver<()>,
+}
+
+/// Free space of a broker's file system; outlives the broker.
+#[derive(Clone, Debug)]
+pub struct DiskSpace(Arc<Disk>);
+
+impl DiskSpace {
+    /// Bytes that can still be written to the data directory's file system.
+    ///
+    /// # Errors
+    /// What the system's `statvfs` says.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        self.0.free_bytes()
+    }
 }
 
 impl Broker {
@@ -47,14 +62,13 @@ impl Broker {
     /// Dropping the future stops what has been started.
     pub async fn start(config: BrokerConfig) -> Result<Self, StartError> {
         let (stop, stop_receiver) = watch::channel(false);
-        let (stopped_sender, stopped) = oneshot::channel();
+        let (running_sender, running) = watch::channel(());
         let (started_sender, started) = oneshot::channel();
         std::thread::Builder::new()
             .name("broker".to_owned())
             .spawn(move || {
                 run(config, stop_receiver, started_sender);
-                // Nobody waits if the broker was dropped.
-                let _waited = stopped_sender.send(()).is_ok();
+                drop(running_sender);
             })
             .map_err(StartError::Threads)?;
         let ended = || StartError::Threads(io::Error::other("the broker's thread has ended"));
@@ -63,7 +77,7 @@ impl Broker {
             local_addr,
             disk,
             stop,
-            stopped,
+            running,
         })
     }
 
@@ -73,12 +87,16 @@ impl Broker {
         self.local_addr
     }
 
-    /// Bytes that can still be written to the data directory's file system.
-    ///
-    /// # Errors
-    /// What the system's `statvfs` says.
-    pub fn disk_free_bytes(&self) -> io::Result<u64> {
-        self.disk.free_bytes()
+    /// The file system that the data directory is on.
+    #[must_use]
+    pub fn disk_space(&self) -> DiskSpace {
+        DiskSpace(Arc::clone(&self.disk))
+    }
+
+    /// Waits until the broker has ended, which it does by itself only by a bug.
+    pub async fn ended(&self) {
+        // Nothing is ever sent: an error means that the thread is gone.
+        let _closed = self.running.clone().changed().await.is_err();
     }
 
     /// Stops accepting, answers what has been received (for at most
@@ -88,8 +106,7 @@ impl Broker {
     /// Stopping goes on; only the waiting ends.
     pub async fn stop(self) {
         self.stop.send_replace(true);
-        // An error means that the thread has ended all the same.
-        let _ended = self.stopped.await.is_err();
+        self.ended().await;
     }
 }
 
@@ -138,7 +155,7 @@ struct Opened {
     runtime: Runtime,
     listener: TcpListener,
     local_addr: SocketAddr,
-    lock: File,
+    lock: DirectoryLock,
     sync_pool: SyncPool,
 }
 
@@ -146,6 +163,7 @@ fn open(config: BrokerConfig) -> Result<Opened, StartError> {
     let lock = lock_directory(&config.data_dir)?;
     let sync_pool = SyncPool::start().map_err(StartError::Threads)?;
     let disk = Arc::new(Disk::of(config.data_dir.clone()));
+    disk.keep_reserve();
     let log_services = LogServices {
         fsync: config.fsync,
         disk: Arc::clone(&disk),
@@ -189,7 +207,19 @@ fn open(config: BrokerConfig) -> Result<Opened, StartError> {
 }
 
 /// Two brokers on one directory would overwrite each other's records.
-fn lock_directory(data_dir: &Path) -> Result<File, StartError> {
+struct DirectoryLock(File);
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing alone does not unlock while a child process that is just being
+        // started still has a copy of the file: the next start would be refused.
+        if let Err(error) = self.0.unlock() {
+            tracing::debug!(%error, "closing has to unlock the data directory");
+        }
+    }
+}
+
+fn lock_directory(data_dir: &Path) -> Result<DirectoryLock, StartError> {
     let path = data_dir.join(LOCK_FILE);
     let failed = |source| StartError::Io {
         path: path.clone(),
@@ -198,7 +228,7 @@ fn lock_directory(data_dir: &Path) -> Result<File, StartError> {
     fs::create_dir_all(data_dir).map_err(failed)?;
     let lock = File::create(&path).map_err(failed)?;
     match lock.try_lock() {
-        Ok(()) => Ok(lock),
+        Ok(()) => Ok(DirectoryLock(lock)),
         Err(TryLockError::WouldBlock) => Err(StartError::InUse(data_dir.to_owned())),
         Err(TryLockError::Error(source)) => Err(failed(source)),
     }

@@ -1,8 +1,14 @@
-//! How full the disk is, and one log line when writes begin to be refused.
+//! How full the disk is: one log line when writes begin to be refused, and a
+//! reserve for what makes room again.
 
-use std::io;
+use std::fs::{self, File};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+const RESERVE_FILE: &str = "reserve";
+/// Small files of a few hundred bytes are written from it, one at a time.
+const RESERVE_BYTES: usize = 64 << 10;
 
 /// The file system that holds the data directory.
 #[derive(Debug)]
@@ -25,6 +31,43 @@ impl Disk {
         Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
     }
 
+    /// Runs a small write that is needed to free space, such as a topic's
+    /// deletion: on a full disk it gets the reserve.
+    pub(crate) fn with_reserve(&self, write: impl Fn() -> io::Result<()>) -> io::Result<()> {
+        use io::ErrorKind::{QuotaExceeded, StorageFull};
+        match write() {
+            Err(error) if matches!(error.kind(), StorageFull | QuotaExceeded) => {
+                // Without a reserve the first error is the one to tell.
+                let released = fs::remove_file(self.data_dir.join(RESERVE_FILE));
+                if released.is_ok() {
+                    write()
+                } else {
+                    Err(error)
+                }
+            }
+            result => result,
+        }
+    }
+
+    /// Sets the reserve aside, if it is not and there is room for it.
+    pub(crate) fn keep_reserve(&self) {
+        let path = self.data_dir.join(RESERVE_FILE);
+        let is_whole = |file: fs::Metadata| file.len() == RESERVE_BYTES as u64;
+        if fs::metadata(&path).is_ok_and(is_whole) {
+            return;
+        }
+        let written = (|| {
+            let mut file = File::create(&path)?;
+            file.write_all(&[0; RESERVE_BYTES])?;
+            // Only then does every file system have the blocks.
+            file.sync_all()
+        })();
+        if let Err(error) = written {
+            let removed = fs::remove_file(&path).is_ok();
+            tracing::debug!(%error, removed, "no room for the reserve");
+        }
+    }
+
     /// Notes a failed write; logs only the first of a row.
     pub(crate) fn write_failed(&self, label: &str, error: &io::Error) {
         if self.refusing.swap(true, Ordering::Relaxed) {
@@ -43,5 +86,38 @@ impl Disk {
         if self.refusing.load(Ordering::Relaxed) && self.refusing.swap(false, Ordering::Relaxed) {
             tracing::info!("writing to the data directory works again");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn the_reserve_is_for_a_second_attempt_on_a_full_disk() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::of(dir.path().to_owned());
+        let reserve = dir.path().join(RESERVE_FILE);
+        disk.keep_reserve();
+        assert_eq!(fs::metadata(&reserve).unwrap().len(), RESERVE_BYTES as u64);
+        let attempts = Cell::new(0);
+        let full_while_reserved = || {
+            attempts.set(attempts.get() + 1);
+            match reserve.exists() {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => Ok(()),
+            }
+        };
+        disk.with_reserve(full_while_reserved).unwrap();
+        assert_eq!(attempts.get(), 2);
+        // There is none left, and other errors do not cost it.
+        let full = || Err(io::ErrorKind::StorageFull.into());
+        assert!(disk.with_reserve(full).is_err());
+        disk.keep_reserve();
+        let denied = || Err(io::ErrorKind::PermissionDenied.into());
+        assert!(disk.with_reserve(denied).is_err());
+        assert!(reserve.exists());
     }
 }

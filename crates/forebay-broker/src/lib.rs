@@ -22,11 +22,29 @@
 //! `logs/<number>/<partition>/` holds segments (`.log`: record batches of format
 //! v2), their `.index` files, `producers` (a snapshot) and `log-start`. Everything
 //! but the segments, the catalog, the ids and `log-start` can be rebuilt.
+//! `reserve` holds 64 KiB that are given up on a full disk, so that deleting
+//! topics and retention, which write a little first, can make room.
 //!
-//! # Compression
-//! Compressed batches are stored and served as they came. The price of having no
-//! codecs: in compacted topics they are kept whole and may hold records without
-//! a key, and a query by time answers such a batch's first offset.
+//! # Where it differs from Apache Kafka, on purpose
+//! One suite of tests runs on both (`tests/suite`); these are its exceptions and
+//! what it leaves out:
+//!
+//! * Left out: consumer groups, transactions, replicas, access control, TLS,
+//!   quotas, fetch sessions (KIP-227: clients are told to send whole requests),
+//!   topic ids (the newest versions of Produce, Fetch and Metadata). Groups and
+//!   transactions are refused at once, so that no client waits for them.
+//! * Compressed batches are stored and served as they came, unopened, for there
+//!   are no codecs: their records are not checked one by one, in compacted topics
+//!   they are kept whole and may hold records without a key, and a look-up by
+//!   time answers such a batch's first offset.
+//! * Topics know the settings in use here; others are refused, and so are values
+//!   that promise what one node cannot keep (`min.insync.replicas` 2). Segments
+//!   may be as small as 1 KiB (Apache Kafka: 1 MiB, KIP-1030).
+//! * A producer's last five batches are known also after a clean restart (Apache
+//!   Kafka writes only the newest down).
+//! * Deletion of a topic ends the long polls on it.
+//! * Records are acknowledged after an fdatasync, where Apache Kafka relies on
+//!   its other replicas.
 
 mod broker;
 mod config;
@@ -44,6 +62,6 @@ mod topic_config;
 mod topics;
 mod upkeep;
 
-pub use broker::Broker;
+pub use broker::{Broker, DiskSpace};
 pub use config::{BrokerConfig, Clock};
 pub use error::StartError;

@@ -179,6 +179,41 @@ impl TopicConfig {
         Ok(())
     }
 
+    /// Adds these values to a list's; those that it has already stay once.
+    pub(crate) fn append(&mut self, name: &str, values: &str) -> Result<(), ConfigError> {
+        self.change_list(name, values, |list, values| {
+            let new = values.iter().filter(|value| !list.contains(value));
+            list.iter().chain(new).copied().collect()
+        })
+    }
+
+    /// Takes these values out of a list's.
+    pub(crate) fn subtract(&mut self, name: &str, values: &str) -> Result<(), ConfigError> {
+        self.change_list(name, values, |list, values| {
+            let left = list.iter().filter(|value| !values.contains(value));
+            left.copied().collect()
+        })
+    }
+
+    fn change_list(
+        &mut self,
+        name: &str,
+        values: &str,
+        change: impl for<'a> Fn(&[&'a str], &[&'a str]) -> Vec<&'a str>,
+    ) -> Result<(), ConfigError> {
+        let known = KNOWN.iter().find(|known| known.name == name);
+        if known.is_some_and(|known| !matches!(known.kind, Kind::List(_))) {
+            return Err(ConfigError::Value {
+                name: name.to_owned(),
+                problem: "expected to set it: it is not a list".to_owned(),
+            });
+        }
+        let list: Vec<&str> = self.value(name).split(',').collect();
+        let values: Vec<&str> = values.split(',').map(str::trim).collect();
+        let changed = change(&list, &values).join(",");
+        self.set(name, Some(&changed))
+    }
+
     /// The settings that were given.
     pub(crate) fn given(&self) -> impl Iterator<Item = (&'static str, &str)> {
         self.given
@@ -253,6 +288,20 @@ mod tests {
         assert!(config.limits().compact && config.limits().delete);
         config.set("cleanup.policy", None).unwrap();
         assert!(!config.limits().compact && config.limits().delete);
+    }
+
+    #[test]
+    fn lists_are_appended_to_and_subtracted_from() {
+        let mut config = TopicConfig::default();
+        config.append("cleanup.policy", "compact,delete").unwrap();
+        assert_eq!(config.value("cleanup.policy"), "delete,compact");
+        config.subtract("cleanup.policy", "delete").unwrap();
+        assert_eq!(config.value("cleanup.policy"), "compact");
+        assert!(config.subtract("cleanup.policy", "compact").is_err());
+        assert!(config.append("cleanup.policy", "keep").is_err());
+        assert!(config.append("retention.ms", "1").is_err());
+        assert!(config.append("no.such", "1").is_err());
+        assert_eq!(config.value("cleanup.policy"), "compact");
     }
 
     #[test]

@@ -248,6 +248,14 @@ impl Topics {
         }
     }
 
+    /// Writes the catalog down because of a change to topic `name` that does not
+    /// need more space, and may free some.
+    fn save(&self, changed: &TopicCatalog, name: &str) -> io::Result<()> {
+        let disk = &self.services.disk;
+        disk.with_reserve(|| changed.save(&self.catalog_path))
+            .inspect_err(|error| disk.write_failed(name, error))
+    }
+
     /// Deletes a topic, once the catalog says so durably.
     pub(crate) fn delete(&self, name: &str) -> Result<(), TopicError> {
         let mut catalog = self.catalog.lock();
@@ -256,7 +264,7 @@ impl Topics {
             .topics
             .remove(name)
             .ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
-        changed.save(&self.catalog_path)?;
+        self.save(&changed, name)?;
         *catalog = changed;
         let topic = self.open.write().remove(name);
         drop(catalog);
@@ -267,31 +275,38 @@ impl Topics {
         Ok(())
     }
 
-    /// Adds partitions, up to `total`.
-    pub(crate) fn grow(&self, name: &str, total: i32, now_ms: i64) -> Result<(), TopicError> {
-        let mut catalog = self.catalog.lock();
+    /// Checks what [`Self::grow`] checks; answers the topic as it is.
+    pub(crate) fn may_grow(&self, name: &str, total: i32) -> Result<Arc<Topic>, TopicError> {
         let topic = self
             .get(name)
             .ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
+        let from = i32::try_from(topic.partitions.len() + 1).unwrap_or(i32::MAX);
+        if !(from..=MAX_PARTITIONS).contains(&total) {
+            return Err(TopicError::Partitions { from, got: total });
+        }
+        Ok(topic)
+    }
+
+    /// Adds partitions, up to `total`.
+    pub(crate) fn grow(&self, name: &str, total: i32, now_ms: i64) -> Result<(), TopicError> {
+        let mut catalog = self.catalog.lock();
+        let topic = self.may_grow(name, total)?;
         let mut changed = catalog.clone();
         let entry = changed
             .topics
             .get_mut(name)
             .ok_or_else(|| TopicError::Unknown(name.to_owned()))?;
         let from = entry.partitions;
-        if !(from + 1..=MAX_PARTITIONS).contains(&total) {
-            return Err(TopicError::Partitions {
-                from: from + 1,
-                got: total,
-            });
-        }
         entry.partitions = total;
         let mut partitions = topic.partitions.clone();
-        for number in from..total {
-            partitions.push(self.open_partition(name, entry, number, &topic.config, now_ms)?);
-        }
-        durable_file::sync_directory(&self.directory(entry))?;
-        changed.save(&self.catalog_path)?;
+        let made = (|| {
+            for number in from..total {
+                partitions.push(self.open_partition(name, entry, number, &topic.config, now_ms)?);
+            }
+            durable_file::sync_directory(&self.directory(entry))
+        })();
+        made.and_then(|()| changed.save(&self.catalog_path))
+            .inspect_err(|error| self.services.disk.write_failed(name, error))?;
         *catalog = changed;
         let config = Arc::clone(&topic.config);
         let grown = Topic {
@@ -337,7 +352,7 @@ impl Topics {
         if let Some(entry) = changed.topics.get_mut(name) {
             entry.config = config.clone();
         }
-        changed.save(&self.catalog_path)?;
+        self.save(&changed, name)?;
         *catalog = changed;
         *topic.config.write() = config;
         Ok(())

@@ -38,4 +38,6 @@ fn run_once(services: &Services, stop: &watch::Receiver<bool>) {
             }
         }
     }
+    // Last: what has just gone may have made the room for it.
+    services.disk.keep_reserve();
 }

@@ -110,6 +110,12 @@ impl Permit {
         Ok(())
     }
 
+    /// Takes over the bytes of another permit of the same budget.
+    pub(crate) fn absorb(&mut self, mut other: Self) {
+        debug_assert!(Arc::ptr_eq(&self.budget, &other.budget));
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
     /// Bytes that this permit holds.
     pub fn bytes(&self) -> usize {
         self.bytes

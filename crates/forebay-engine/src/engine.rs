@@ -10,6 +10,7 @@ use crate::{
     admission::{Admission, Permit},
     delivery::Delivery,
     instance::{Instance, InstanceConfig, ProducerThreads},
+    query::MessageQueries,
     rate_limit::RateLimit,
     registry::{
         Registry, RegistryConfig, RegistryStatus, TaskChange, TaskObserver, TaskRef,
@@ -49,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) instances: BTreeMap<String, Arc<Instance>>,
     pub(crate) registry: Registry,
     pub(crate) admission: Admission,
+    queries: MessageQueries,
     pub(crate) telemetry: Arc<Telemetry>,
     threads: Arc<ProducerThreads>,
 }
@@ -112,10 +114,12 @@ impl Engine {
         let instances = instances
             .into_iter()
             .map(|instance| (instance.id.clone(), instance));
+        let admission = Admission::new(config.memory_limit);
         let shared = Arc::new(Shared {
             instances: instances.collect(),
             registry,
-            admission: Admission::new(config.memory_limit),
+            queries: MessageQueries::new(&config.instances, &admission),
+            admission,
             telemetry,
             threads,
         });
@@ -141,6 +145,11 @@ impl Engine {
     /// The memory budget.
     pub fn admission(&self) -> &Admission {
         &self.shared.admission
+    }
+
+    /// Reading messages back.
+    pub fn queries(&self) -> &MessageQueries {
+        &self.shared.queries
     }
 
     /// The metrics that engine and service share.
@@ -287,21 +296,30 @@ impl Engine {
         reasons
     }
 
+    /// Waits until the tasks are known; while Kafka is away, that long.
+    ///
+    /// # Errors
+    /// Why the registry can never be loaded.
+    pub async fn registry_loaded(&self) -> Result<(), String> {
+        self.shared.registry.status.settled().await
+    }
+
     /// Resolves when the registry can never be loaded, with the reason.
     pub async fn fatal_problem(&self) -> String {
-        match self.shared.registry.status.settled().await {
+        match self.registry_loaded().await {
             Err(problem) => problem,
             Ok(()) => std::future::pending().await,
         }
     }
 
     /// Waits until everything handed over is settled, at most for `grace`,
-    /// then stops the producers.
+    /// then stops the registry and the producers.
     pub async fn shutdown(self, grace: Duration) {
         let until = Instant::now() + grace;
         while !self.shared.is_idle() && Instant::now() < until {
             tokio::time::sleep(SETTLE_INTERVAL).await;
         }
+        self.shared.registry.stop().await;
         self.shared.threads.stop();
     }
 }

@@ -33,6 +33,9 @@ pub struct InstanceConfig {
     pub id: String,
     /// `host:port` of some of its brokers.
     pub brokers: Vec<String>,
+    /// The development store in this process, whose topics' lack of replicas
+    /// is not worth a warning.
+    pub embedded: bool,
 }
 
 /// The threads on which producers run: few, since waking another thread is
@@ -72,6 +75,7 @@ impl ProducerThreads {
 /// A running instance.
 pub(crate) struct Instance {
     pub(crate) id: String,
+    pub(crate) embedded: bool,
     pub(crate) cluster: Cluster,
     pub(crate) metrics: Arc<InstanceMetrics>,
     pub(crate) topics: DashMap<String, Arc<Topic>>,
@@ -98,6 +102,7 @@ impl Instance {
             .collect();
         Self {
             id: config.id.clone(),
+            embedded: config.embedded,
             cluster,
             metrics,
             topics: DashMap::new(),

@@ -37,6 +37,7 @@ pub mod delivery;
 mod engine;
 mod instance;
 mod producer;
+pub mod query;
 mod rate_limit;
 pub mod registry;
 mod registry_log;

@@ -22,6 +22,10 @@ use crate::{
 /// How long an append may take: less than a caller waits for its answer.
 const APPEND_DEADLINE: Duration = Duration::from_secs(20);
 
+/// Only closed segments are compacted, and every start reads the whole log:
+/// with Kafka's default of 1 GiB it would read years of changes.
+const SEGMENT_BYTES: &str = "8388608";
+
 /// Bytes asked for at once.
 const READ_BYTES: i32 = 1 << 20;
 
@@ -86,6 +90,7 @@ impl KafkaLog {
             ("cleanup.policy", "compact"),
             ("delete.retention.ms", DELETE_RETENTION_MS),
             ("min.insync.replicas", in_sync),
+            ("segment.bytes", SEGMENT_BYTES),
         ];
         let topic = NewTopic {
             name: self.topic.to_string(),

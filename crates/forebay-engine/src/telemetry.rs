@@ -194,6 +194,11 @@ pub fn clock_skew_seconds() -> Gauge {
     gauge!(CLOCK_SKEW_SECONDS)
 }
 
+/// `forebay_embedded_broker_disk_free_bytes`.
+pub fn embedded_broker_disk_free_bytes() -> Gauge {
+    gauge!(EMBEDDED_BROKER_DISK_FREE_BYTES)
+}
+
 /// `forebay_build_info`.
 pub fn build_info(version: &'static str, commit: &'static str) -> Gauge {
     gauge!(BUILD_INFO, "version" => version, "commit" => commit)

@@ -112,7 +112,8 @@ impl Topic {
     async fn load(&self) -> Result<(), Error> {
         let metadata = match self.look().await {
             Err(error) if error.is_unknown_topic() => {
-                if !self.gone.swap(true, Ordering::Relaxed) {
+                let known_gone = self.gone.swap(true, Ordering::Relaxed);
+                if !known_gone && self.view.load().is_some() {
                     tracing::warn!(topic = %self.name, instance = self.instance.id, "topic is gone");
                 }
                 return Err(error);
@@ -121,7 +122,12 @@ impl Topic {
         };
         let configs = self.configs().await?;
         let known = self.view();
-        let view = TopicView::new(&metadata, &configs, known.as_deref());
+        let warning = match self.instance.embedded {
+            // It has one node by design, and says so.
+            true => None,
+            false => durability_warning(&metadata, &configs),
+        };
+        let view = TopicView::new(&metadata, &configs, known.as_deref(), warning);
         let news = view.warning.as_ref().filter(|warning| {
             known
                 .as_ref()
@@ -220,6 +226,7 @@ impl TopicView {
         metadata: &TopicMetadata,
         configs: &BTreeMap<String, String>,
         known: Option<&Self>,
+        warning: Option<String>,
     ) -> Self {
         let partitions = (0..metadata.partitions.len())
             .map(
@@ -239,7 +246,7 @@ impl TopicView {
         Self {
             partitions,
             max_message_bytes,
-            warning: durability_warning(metadata, configs),
+            warning,
         }
     }
 

@@ -237,7 +237,9 @@ impl Partition {
 
     pub(super) fn save_log_start(&self, offset: i64) -> io::Result<()> {
         let text = durable_file::seal(&format!("{offset}\n"));
-        durable_file::replace(&self.directory.join(LOG_START_FILE), text.as_bytes())?;
+        let path = self.directory.join(LOG_START_FILE);
+        let write = || durable_file::replace(&path, text.as_bytes());
+        self.services.disk.with_reserve(write)?;
         let mut state = self.state.lock();
         state.log_start = state.log_start.max(offset);
         Ok(())

@@ -116,7 +116,8 @@ impl Partition {
             let state = self.state.lock();
             (state.next_offset, state.producers.clone())
         };
-        producer_snapshot::save(&self.directory, stored, &producers)
+        let write = || producer_snapshot::save(&self.directory, stored, &producers);
+        self.services.disk.with_reserve(write)
     }
 }
 

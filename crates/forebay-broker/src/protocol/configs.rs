@@ -20,7 +20,6 @@ use super::partition_rows::text;
 use super::{Refused, blocking};
 use crate::services::Services;
 use crate::topic_config::KNOWN;
-use crate::topics::TopicError;
 
 const TOPIC: i8 = 2;
 const BROKER: i8 = 4;
@@ -31,6 +30,8 @@ pub(super) const SOURCE_DEFAULT: i8 = 5;
 
 const SET: i8 = 0;
 const DELETE: i8 = 1;
+const APPEND: i8 = 2;
+const SUBTRACT: i8 = 3;
 
 /// `config_type` of broker settings: 1 boolean, 2 string, 3 int.
 const BOOLEAN: i8 = 1;
@@ -176,31 +177,28 @@ fn alter_one(
     if resource
         .configs
         .iter()
-        .any(|config| !matches!(config.config_operation, SET | DELETE))
+        .any(|config| !matches!(config.config_operation, SET..=SUBTRACT))
     {
         return refused(
             INVALID_REQUEST,
-            "expected the operations set or delete".to_owned(),
+            "expected the operations set, delete, append or subtract".to_owned(),
         );
     }
     let altered = services
         .topics
         .configure(&resource.resource_name, validate_only, |config| {
             resource.configs.iter().try_for_each(|change| {
-                let value = change
-                    .value
-                    .as_deref()
-                    .filter(|_| change.config_operation == SET);
-                config.set(&change.name, value)
+                let value = change.value.as_deref().unwrap_or_default();
+                match change.config_operation {
+                    DELETE => config.set(&change.name, None),
+                    APPEND => config.append(&change.name, value),
+                    SUBTRACT => config.subtract(&change.name, value),
+                    _ => config.set(&change.name, Some(value)),
+                }
             })
         });
     match altered {
         Ok(()) => response.with_error_message(None),
-        Err(error) => {
-            if let TopicError::Storage(error) = &error {
-                services.disk.write_failed(&resource.resource_name, error);
-            }
-            refused(error_code::of_topic(&error), error.to_string())
-        }
+        Err(error) => refused(error_code::of_topic(&error), error.to_string()),
     }
 }

@@ -152,12 +152,10 @@ pub(super) async fn grow(
     let results = blocking(move || {
         let one = |topic: CreatePartitionsTopic| {
             let result = CreatePartitionsTopicResult::default().with_name(topic.name.clone());
-            let known = services.topics.get(&topic.name).is_some();
-            let grown = match grow.validate_only && known {
-                true => Ok(()),
-                false => services
-                    .topics
-                    .grow(&topic.name, topic.count, services.now_ms()),
+            let (topics, now_ms) = (&services.topics, services.now_ms());
+            let grown = match grow.validate_only {
+                true => topics.may_grow(&topic.name, topic.count).map(drop),
+                false => topics.grow(&topic.name, topic.count, now_ms),
             };
             match grown {
                 Ok(()) => result.with_error_message(None),

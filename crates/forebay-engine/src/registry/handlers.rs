@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use actix::{Context, Handler, ResponseFuture};
+use actix::{ActorContext, Context, Handler, ResponseFuture};
 
 use super::actor::{TaskRegistryActor, refuse};
 use super::call::Wanted;
@@ -14,7 +14,9 @@ use super::error::RegistryError;
 use super::log::LogRecord;
 use super::log_record::{KeyKind, RunValue, SpecValue, Stamps, WriteId};
 use super::merge::modified;
-use super::messages::{CreateTask, DeleteTask, ModifyTask, PauseTask, ResumeTask, TaskReply};
+use super::messages::{
+    CreateTask, DeleteTask, ModifyTask, PauseTask, ResumeTask, StopRegistry, TaskReply,
+};
 use crate::clock;
 use crate::task::{RunState, TaskId};
 
@@ -174,5 +176,13 @@ impl Handler<DeleteTask> for TaskRegistryActor {
     fn handle(&mut self, message: DeleteTask, ctx: &mut Context<Self>) -> Self::Result {
         let checked = self.delete(&message.0);
         self.begin_checked(checked, ctx)
+    }
+}
+
+impl Handler<StopRegistry> for TaskRegistryActor {
+    type Result = ();
+
+    fn handle(&mut self, _: StopRegistry, ctx: &mut Self::Context) {
+        ctx.stop();
     }
 }

@@ -69,3 +69,8 @@ pub struct ResumeTask(pub String);
 #[derive(Clone, Debug, Message)]
 #[rtype(result = "TaskReply")]
 pub struct DeleteTask(pub String);
+
+/// Stops the registry for good.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub struct StopRegistry;

@@ -53,7 +53,9 @@ pub use config::RegistryConfig;
 pub use error::RegistryError;
 pub use log::{AppendError, LogChunk, LogRecord, PrepareError, ReadError, RegistryLog};
 pub use memory_log::{AppendFault, MemoryLog};
-pub use messages::{CreateTask, DeleteTask, ModifyTask, PauseTask, ResumeTask, TaskReply};
+pub use messages::{
+    CreateTask, DeleteTask, ModifyTask, PauseTask, ResumeTask, StopRegistry, TaskReply,
+};
 pub use status::{RegistryStatus, StatusHandle};
 pub use task_table::{TaskChange, TaskEntry, TaskObserver, TaskRef, TaskTable};
 
@@ -85,5 +87,12 @@ impl Registry {
             table,
             status,
         }
+    }
+
+    /// Stops it: nothing more is read or written. Calls under way are
+    /// answered as unknown.
+    pub async fn stop(&self) {
+        // An error means that it has stopped already.
+        let _stopped = self.addr.send(StopRegistry).await.is_err();
     }
 }
