@@ -66,3 +66,20 @@ pub(crate) fn runs(program: &str, argument: &str) -> bool {
         .status()
         .is_ok_and(|status| status.success())
 }
+
+/// Whether all of `programs` are there for a test: each a name, and an argument
+/// that makes it end at once and well. Says so where one is missing and may be.
+///
+/// # Panics
+/// When one is missing with `CI=true` or `TESTKIT_KAFKA_TESTS=1`.
+#[must_use]
+#[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
+pub fn programs_or_skip(programs: &[(&str, &str)]) -> bool {
+    let missing = programs.iter().find(|(name, arg)| !runs(name, arg));
+    let Some((name, _)) = missing else {
+        return true;
+    };
+    assert!(!required(), "{name} is required here and not on PATH");
+    eprintln!("skipped: this test needs {name}, which is not on PATH");
+    false
+}

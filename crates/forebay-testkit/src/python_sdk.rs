@@ -1,20 +1,22 @@
 //! The genuine Tencent Cloud SDK, and librdkafka, through Python.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use bytes::{Buf, Bytes};
 
 use crate::gate;
+use crate::sdk_home::{Sdk, SdkHome};
+use crate::sdk_session::SdkSession;
 use crate::wire_log::StoredRecord;
 
 /// A Python with the packages of `tests/sdk/python/requirements.txt`.
 #[derive(Debug, Clone)]
 pub struct PythonSdk {
-    python: PathBuf,
+    dir: PathBuf,
 }
 
 /// The Python SDK for a test, or `None` where it is missing and may be.
@@ -58,8 +60,7 @@ fn find_or_install() -> Result<Option<PythonSdk>> {
         "tests/sdk/python/setup.sh left nothing in {}",
         dir.display()
     );
-    let python = dir.join("bin").join("python");
-    Ok(complete.then_some(PythonSdk { python }))
+    Ok(complete.then_some(PythonSdk { dir }))
 }
 
 fn script(name: &str) -> PathBuf {
@@ -70,7 +71,7 @@ impl PythonSdk {
     /// A command that runs a script of `tests/sdk/python`; add its arguments.
     #[must_use]
     pub fn command(&self, name: &str) -> Command {
-        let mut command = Command::new(&self.python);
+        let mut command = Command::new(self.dir.join("bin").join("python"));
         command.arg("-u").arg(script(name));
         command
     }
@@ -106,67 +107,12 @@ impl PythonSdk {
     /// # Errors
     /// When it cannot be started.
     pub fn session(&self, endpoint: &str, secret_id: &str, secret_key: &str) -> Result<SdkSession> {
-        let mut child = self
-            .command("forebay_client.py")
-            .args(["--endpoint", endpoint, "--secret-id", secret_id])
-            .args(["--secret-key", secret_key, "serve"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot run Python")?;
-        let pipes = Pipes {
-            input: child.stdin.take().context("no stdin")?,
-            output: BufReader::new(child.stdout.take().context("no stdout")?),
-        };
-        Ok(SdkSession {
-            child,
-            pipes: Arc::new(Mutex::new(pipes)),
-        })
+        self.home().session(endpoint, secret_id, secret_key)
     }
-}
 
-/// A Python process that makes calls through the genuine SDK. Killed when dropped.
-#[derive(Debug)]
-pub struct SdkSession {
-    child: Child,
-    pipes: Arc<Mutex<Pipes>>,
-}
-
-#[derive(Debug)]
-struct Pipes {
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl SdkSession {
-    /// Makes one call: `action` as the API names it, `params` the request's JSON.
-    ///
-    /// The answer is one JSON object: `{"ok": <response>}`, or `{"error":
-    /// {"code", "message", "requestId"}}` as the SDK's exception has them. Does
-    /// not block the runtime; the SDK's own limit of 60 s applies.
-    ///
-    /// # Errors
-    /// When the process has ended.
-    pub async fn call(&self, action: &str, params: &str) -> Result<String> {
-        let line = format!("{action} {}\n", params.replace('\n', " "));
-        let pipes = Arc::clone(&self.pipes);
-        tokio::task::spawn_blocking(move || {
-            let mut pipes = pipes.lock().expect("no panic while it is held");
-            pipes.input.write_all(line.as_bytes())?;
-            let mut answer = String::new();
-            let length = pipes.output.read_line(&mut answer)?;
-            ensure!(length > 0, "the SDK's process has ended");
-            Ok(answer)
-        })
-        .await?
-    }
-}
-
-impl Drop for SdkSession {
-    fn drop(&mut self) {
-        // It fails only where the process is gone already.
-        drop(self.child.kill());
-        drop(self.child.wait());
+    /// The same SDK, as one of several languages.
+    pub(crate) fn home(&self) -> SdkHome {
+        SdkHome::new(Sdk::Python, self.dir.clone())
     }
 }
 

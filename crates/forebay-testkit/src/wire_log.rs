@@ -14,7 +14,7 @@ use kafka_protocol::records::{
     RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
 };
 
-use crate::wire_client::{WireClient, check, topic_name};
+use crate::wire_client::{WireClient, check, text, topic_name};
 
 /// Kafka's "the next offset" and "the first offset" in ListOffsets.
 const LATEST: i64 = -1;
@@ -34,6 +34,17 @@ pub struct StoredRecord {
     pub key: Option<Bytes>,
     /// `None` is Kafka's null.
     pub value: Option<Bytes>,
+}
+
+/// A record to be written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NewRecord {
+    /// `None` is Kafka's null.
+    pub key: Option<Bytes>,
+    /// `None` is Kafka's null.
+    pub value: Option<Bytes>,
+    /// Names, each of them once, and values.
+    pub headers: Vec<(String, Option<Bytes>)>,
 }
 
 impl WireClient {
@@ -145,6 +156,29 @@ impl WireClient {
         timestamp: i64,
         records: &[(Option<Bytes>, Option<Bytes>)],
     ) -> Result<i64> {
+        let records: Vec<_> = records
+            .iter()
+            .map(|(key, value)| NewRecord {
+                key: key.clone(),
+                value: value.clone(),
+                headers: Vec::new(),
+            })
+            .collect();
+        self.produce_records(topic, partition, timestamp, &records)
+            .await
+    }
+
+    /// As [`Self::produce`], with headers.
+    ///
+    /// # Errors
+    /// When the broker refuses or does not answer.
+    pub async fn produce_records(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        timestamp: i64,
+        records: &[NewRecord],
+    ) -> Result<i64> {
         let request = ProduceRequest::default()
             .with_acks(-1)
             .with_timeout_ms(20_000)
@@ -203,13 +237,13 @@ fn complete_batches(mut data: Bytes) -> (Bytes, i64) {
     (data.split_to(complete), next)
 }
 
-fn encode_batch(timestamp: i64, records: &[(Option<Bytes>, Option<Bytes>)]) -> Result<Bytes> {
+fn encode_batch(timestamp: i64, records: &[NewRecord]) -> Result<Bytes> {
     // The encoder wants sequences to rise within a batch, from "none" too: they
     // are not stored.
     let records: Vec<Record> = (0..)
         .zip(NO_SEQUENCE..)
         .zip(records)
-        .map(|((offset, sequence), (key, value))| Record {
+        .map(|((offset, sequence), record)| Record {
             transactional: false,
             control: false,
             delete_horizon: false,
@@ -220,9 +254,13 @@ fn encode_batch(timestamp: i64, records: &[(Option<Bytes>, Option<Bytes>)]) -> R
             offset,
             sequence,
             timestamp,
-            key: key.clone(),
-            value: value.clone(),
-            headers: Default::default(),
+            key: record.key.clone(),
+            value: record.value.clone(),
+            headers: record
+                .headers
+                .iter()
+                .map(|(name, value)| (text(name), value.clone()))
+                .collect(),
         })
         .collect();
     let mut batch = BytesMut::new();
