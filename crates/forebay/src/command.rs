@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
 
-use crate::cli::{Cli, Command, ConfigAction};
+use crate::cli::{Cli, Command, ConfigAction, SettingFlags};
 use crate::config::{Config, show};
-use crate::{logging, startup, welcome};
+use crate::{client, logging, startup, welcome};
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -16,16 +16,35 @@ const USAGE: u8 = 2;
 
 /// Runs one command to its end. `environment` is the process's.
 pub fn run(cli: Cli, environment: Vec<(String, String)>) -> ExitCode {
-    let config = match cli.settings.into_layers(environment).resolve() {
-        Ok(config) => config,
-        Err(error) => return fail(USAGE, &error),
+    let outer = cli.settings;
+    let configured = |flags: SettingFlags, then: fn(Config) -> ExitCode| match flags
+        .over(outer.clone())
+        .into_layers(environment.clone())
+        .resolve()
+    {
+        Ok(config) => then(config),
+        Err(error) => fail(USAGE, &error),
     };
-    match cli.command.unwrap_or(Command::Serve) {
-        Command::Serve => serve(config),
-        Command::Config { action } => match action {
-            ConfigAction::Check => say("the configuration is fine\n"),
-            ConfigAction::Show => say(&show(&config)),
-        },
+    let command = match cli
+        .command
+        .unwrap_or(Command::Serve(SettingFlags::default()))
+    {
+        Command::Serve(flags) => return configured(flags, serve),
+        Command::Config { action } => {
+            return match action {
+                ConfigAction::Check(flags) => {
+                    configured(flags, |_| say("the configuration is fine\n"))
+                }
+                ConfigAction::Show(flags) => configured(flags, |config| say(&show(&config))),
+            };
+        }
+        Command::Send(arguments) => client::Command::Send(arguments),
+        Command::Message { command } => client::Command::Message(command),
+        Command::Task { command } => client::Command::Task(command),
+    };
+    match outer.for_client() {
+        Ok(place) => client::run(command, place, environment),
+        Err(error) => fail(USAGE, &error),
     }
 }
 

@@ -5,9 +5,11 @@
 //! |---|---|
 //! | [`config`] | settings, their defaults and their sources |
 //! | [`cli`] | the command line |
+//! | [`client`] | commands that call the API: `send`, `message`, `task` |
 //! | [`credentials`] | who may call |
 //! | `http` | the API listener: a request's way to the engine and back |
 //! | `admin` | metrics and probes |
+//! | `embedded` | the broker of a replica that was given no Kafka |
 //! | [`startup`] | all wiring, in one place |
 //! | [`shutdown`] | how a replica goes away |
 //!
@@ -16,9 +18,11 @@
 
 mod admin;
 pub mod cli;
+pub mod client;
 pub mod command;
 pub mod config;
 pub mod credentials;
+mod embedded;
 mod http;
 mod lifecycle;
 mod logging;
@@ -28,5 +32,6 @@ pub mod shutdown;
 pub mod startup;
 mod welcome;
 
+pub use embedded::EmbeddedError;
 pub use shutdown::Stopped;
 pub use startup::{Running, StartError, start};

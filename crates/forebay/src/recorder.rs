@@ -10,6 +10,7 @@ use metrics_util::MetricKindMask;
 use parking_lot::Mutex;
 use tokio::time::{MissedTickBehavior, interval};
 
+use crate::embedded::DiskGauge;
 use crate::http::Shared;
 
 /// Upkeep runs whether or not anybody scrapes: histograms hold their samples
@@ -46,7 +47,7 @@ pub(crate) fn install() -> Result<PrometheusHandle, BuildError> {
 }
 
 /// Runs until it is aborted.
-pub(crate) async fn upkeep(handle: PrometheusHandle, shared: Arc<Shared>) {
+pub(crate) async fn upkeep(handle: PrometheusHandle, shared: Arc<Shared>, disk: Option<DiskGauge>) {
     let mut tick = interval(UPKEEP_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -55,6 +56,9 @@ pub(crate) async fn upkeep(handle: PrometheusHandle, shared: Arc<Shared>) {
         shared.metrics.touch();
         let skew = shared.clock_skew.largest(unix_millis() / 1000);
         shared.metrics.clock_skew_seconds.set(f64::from(skew));
+        if let Some(disk) = &disk {
+            disk.read();
+        }
         handle.run_upkeep();
     }
 }

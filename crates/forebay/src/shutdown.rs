@@ -55,6 +55,9 @@ impl Running {
         self.engine
             .shutdown(last.saturating_duration_since(Instant::now()))
             .await;
+        if let Some(embedded) = self.embedded {
+            embedded.stop().await;
+        }
         // Last, so that probes and metrics can be read to the end.
         let admin = self.admin_server.handle.stop(false);
         if tokio::time::timeout(Duration::from_secs(1), admin)
@@ -71,10 +74,17 @@ impl Running {
     }
 
     /// Waits until the replica can no longer do its work by itself: a
-    /// listener has ended without being asked to, or the registry's topic is
+    /// listener or the embedded broker has ended without being asked to, or the registry's topic is
     /// of a kind that cannot be used. Returns the reason.
     pub async fn failed(&mut self) -> String {
+        let broker_ended = async {
+            match &self.embedded {
+                Some(embedded) => embedded.ended().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
+            () = broker_ended => "the embedded broker has ended".to_owned(),
             end = &mut self.api_server.task => format!("the API listener has ended: {end:?}"),
             problem = self.engine.fatal_problem() => problem,
             end = &mut self.admin_server.task => format!("the admin listener has ended: {end:?}"),

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use crate::admin::{self, AdminState};
 use crate::config::Config;
 use crate::credentials::{self, CredentialStore, CredentialsError};
+use crate::embedded::{EmbeddedBroker, EmbeddedError, QUICKSTART_DATAHUB};
 use crate::http::{
     ApiListener, ClockSkew, ConnectionCount, ProblemLog, RequestMetrics, RequestSettings, Shared,
 };
@@ -25,12 +26,9 @@ const BACKLOG: i32 = 2048;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// Neither flag, environment nor file name a Kafka.
-    #[error(
-        "no Kafka given: use --brokers host:port,… or [[instance]] in the configuration file \
-         (the embedded broker comes with a later version)"
-    )]
-    NoBrokers,
+    /// The embedded broker.
+    #[error(transparent)]
+    Embedded(#[from] EmbeddedError),
     /// The credentials file.
     #[error(transparent)]
     Credentials(#[from] CredentialsError),
@@ -49,6 +47,16 @@ pub enum StartError {
     Metrics(String),
 }
 
+impl StartError {
+    fn listen(key: &'static str, address: SocketAddr, source: io::Error) -> Self {
+        Self::Listen {
+            key,
+            address,
+            source,
+        }
+    }
+}
+
 /// A replica at work. Dropping it stops nothing; see [`Running::stop`].
 pub struct Running {
     /// Where the API listens; the real port.
@@ -58,11 +66,20 @@ pub struct Running {
     /// Who may call.
     pub credentials: Arc<CredentialStore>,
     pub(crate) engine: Engine,
+    pub(crate) embedded: Option<EmbeddedBroker>,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) config: Config,
     pub(crate) api_server: RunningServer,
     pub(crate) admin_server: RunningServer,
     pub(crate) background: Vec<JoinHandle<()>>,
+}
+
+impl Running {
+    /// Whether the access point that comes with a new data directory is there.
+    pub(crate) fn has_quickstart(&self) -> bool {
+        let tasks = self.engine.tasks();
+        self.embedded.is_some() && tasks.lookup(QUICKSTART_DATAHUB).is_some()
+    }
 }
 
 /// A server and the task that drives it.
@@ -80,25 +97,34 @@ impl RunningServer {
     }
 }
 
-/// Starts a replica and returns when it listens. Kafka need not be reachable:
-/// `/readyz` says so until it is.
+/// Starts a replica and returns when it listens. A Kafka that was named need
+/// not be reachable: `/readyz` says so until it is. The embedded broker, which
+/// is started where none was named, has its tasks loaded by then.
 ///
 /// Has to be called within an actix system.
 ///
 /// # Errors
 /// See [`StartError`]; nothing is left running then.
-pub async fn start(config: Config) -> Result<Running, StartError> {
+pub async fn start(mut config: Config) -> Result<Running, StartError> {
     open_files::raise_limit();
-    let home = config.instances.first().ok_or(StartError::NoBrokers)?;
-    let home_instance = home.id.clone();
     let (path, make_if_missing) = config.credentials_path();
     let credentials = Arc::new(CredentialStore::open(&path, make_if_missing)?);
-    let (api_socket, api) = listen("http.listen", config.http.listen)?;
-    let (admin_socket, admin) = listen("admin.listen", config.admin.listen)?;
+    let api = Listening::bind("http.listen", config.http.listen)?;
+    let admin = Listening::bind("admin.listen", config.admin.listen)?;
     // Before any handle is made: a handle made earlier would count nothing.
     let prometheus = recorder::install().map_err(|error| StartError::Metrics(error.to_string()))?;
 
-    let engine = Engine::start(&engine_config(&config));
+    let embedded = if config.instances.is_empty() {
+        let embedded = EmbeddedBroker::start(&config).await?;
+        config.instances.push(embedded.instance());
+        Some(embedded)
+    } else {
+        None
+    };
+    let engine = Engine::start(&engine_config(&config, embedded.is_some()));
+    if let Some(embedded) = &embedded {
+        embedded.make_ready(&engine).await?;
+    }
     let lifecycle = Lifecycle::default();
     let shared = Arc::new(Shared {
         engine: engine.clone(),
@@ -107,49 +133,33 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         metrics: RequestMetrics::new(),
         clock_skew: ClockSkew::default(),
         problems: ProblemLog::default(),
-        settings: RequestSettings::new(&config, home_instance),
+        settings: RequestSettings::new(&config),
     });
-    let admin_server = admin::start(
-        admin_socket,
-        AdminState {
-            engine: engine.clone(),
-            lifecycle: lifecycle.clone(),
-            prometheus: prometheus.clone(),
-        },
-        count("admin", admin::MAX_CONNECTIONS),
-    )
-    .map_err(|source| StartError::Listen {
-        key: "admin.listen",
-        address: admin,
-        source,
-    })?;
-    let admin_server = RunningServer::spawn(admin_server);
-    let api_listener = ApiListener {
-        keep_alive: config.http.keep_alive,
-        connections: count("api", config.http.max_connections),
-        max_connections: config.http.max_connections,
-        stop_timeout: config.shutdown.grace,
+    let admin_state = AdminState {
+        engine: engine.clone(),
+        lifecycle: lifecycle.clone(),
+        prometheus: prometheus.clone(),
     };
-    let api_server = match api_listener.start(api_socket, Arc::clone(&shared)) {
-        Ok(server) => RunningServer::spawn(server),
-        Err(source) => {
+    let (api_address, admin_address) = (api.address, admin.address);
+    let admin_server = start_admin(admin, admin_state)?;
+    let api_server = match start_api(api, &config, Arc::clone(&shared)) {
+        Ok(server) => server,
+        Err(error) => {
             admin_server.handle.stop(false).await;
-            return Err(StartError::Listen {
-                key: "http.listen",
-                address: api,
-                source,
-            });
+            return Err(error);
         }
     };
+    let disk = embedded.as_ref().map(EmbeddedBroker::disk_gauge);
     let background = vec![
         actix_rt::spawn(credentials::keep_current(Arc::clone(&credentials))),
-        actix_rt::spawn(recorder::upkeep(prometheus, shared)),
+        actix_rt::spawn(recorder::upkeep(prometheus, shared, disk)),
     ];
     Ok(Running {
-        api,
-        admin,
+        api: api_address,
+        admin: admin_address,
         credentials,
         engine,
+        embedded,
         lifecycle,
         config,
         api_server,
@@ -158,7 +168,34 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
     })
 }
 
-fn engine_config(config: &Config) -> EngineConfig {
+fn start_admin(listening: Listening, state: AdminState) -> Result<RunningServer, StartError> {
+    let connections = count("admin", admin::MAX_CONNECTIONS);
+    let Listening { key, address, .. } = listening;
+    match admin::start(listening.socket, state, connections) {
+        Ok(server) => Ok(RunningServer::spawn(server)),
+        Err(source) => Err(StartError::listen(key, address, source)),
+    }
+}
+
+fn start_api(
+    listening: Listening,
+    config: &Config,
+    shared: Arc<Shared>,
+) -> Result<RunningServer, StartError> {
+    let listener = ApiListener {
+        keep_alive: config.http.keep_alive,
+        connections: count("api", config.http.max_connections),
+        max_connections: config.http.max_connections,
+        stop_timeout: config.shutdown.grace,
+    };
+    let Listening { key, address, .. } = listening;
+    match listener.start(listening.socket, shared) {
+        Ok(server) => Ok(RunningServer::spawn(server)),
+        Err(source) => Err(StartError::listen(key, address, source)),
+    }
+}
+
+fn engine_config(config: &Config, embedded: bool) -> EngineConfig {
     EngineConfig {
         instances: config
             .instances
@@ -166,6 +203,7 @@ fn engine_config(config: &Config) -> EngineConfig {
             .map(|instance| EngineInstance {
                 id: instance.id.clone(),
                 brokers: instance.brokers.clone(),
+                embedded,
             })
             .collect(),
         registry_topic: config.registry.topic.clone(),
@@ -177,27 +215,33 @@ fn count(listener: &'static str, limit: usize) -> ConnectionCount {
     ConnectionCount::new(limit, forebay_engine::telemetry::connections(listener))
 }
 
-/// Listens at once, so that a taken port is an error of the start and a
-/// client that comes early waits instead of being refused.
-fn listen(key: &'static str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bind = || {
-        let socket = Socket::new(
-            Domain::for_address(address),
-            Type::STREAM,
-            Some(Protocol::TCP),
-        )?;
-        // A restart must not wait for connections of the run before.
-        socket.set_reuse_address(true)?;
-        socket.bind(&address.into())?;
-        socket.listen(BACKLOG)?;
-        socket.set_nonblocking(true)?;
-        let listener = TcpListener::from(socket);
-        let real = listener.local_addr()?;
-        Ok((listener, real))
-    };
-    bind().map_err(|source| StartError::Listen {
-        key,
-        address,
-        source,
-    })
+/// A socket that listens already, so that a taken port is an error of the
+/// start, and a client that comes early waits instead of being refused.
+struct Listening {
+    key: &'static str,
+    socket: TcpListener,
+    /// With the real port.
+    address: SocketAddr,
+}
+
+impl Listening {
+    fn bind(key: &'static str, address: SocketAddr) -> Result<Self, StartError> {
+        let bind = || {
+            let domain = Domain::for_address(address);
+            let socket = Socket::new(domain, Type::STREAM, Some(Protocol::TCP))?;
+            // A restart must not wait for connections of the run before.
+            socket.set_reuse_address(true)?;
+            socket.bind(&address.into())?;
+            socket.listen(BACKLOG)?;
+            socket.set_nonblocking(true)?;
+            let socket = TcpListener::from(socket);
+            let address = socket.local_addr()?;
+            Ok(Self {
+                key,
+                socket,
+                address,
+            })
+        };
+        bind().map_err(|source| StartError::listen(key, address, source))
+    }
 }

@@ -248,7 +248,7 @@ async fn actions_and_versions() {
         (good.replace(version, ""), "NoSuchVersion"),
         (good.clone() + version, "InvalidParameter"),
         (
-            good.replace(action, "X-TC-Action: FetchMessageByOffset\r\n"),
+            good.replace(action, "X-TC-Action: DescribeTopicDetail\r\n"),
             "UnsupportedOperation",
         ),
         (good.clone(), "MissingParameter"),

@@ -100,9 +100,11 @@ fn exit_codes_and_words_of_commands() {
     assert_eq!(run(&folder, &["--nonsense"]).0, Some(2));
     assert_eq!(run(&folder, &["--config", "missing.toml"]).0, Some(2));
     assert_eq!(run(&folder, &["--help"]).0, Some(0));
-    let (code, _, err) = run(&folder, &["serve"]);
-    assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("--brokers"), "{err}");
+    let both = ["config", "check", "--brokers", "a:1"];
+    let both = [&both[..], &["--broker-listen", "127.0.0.1:9"]].concat();
+    let (code, _, err) = run(&folder, &both);
+    assert_eq!(code, Some(2), "{err}");
+    assert!(err.contains("broker.listen"), "{err}");
 }
 
 #[test]

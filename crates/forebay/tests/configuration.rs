@@ -76,6 +76,8 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.delivery.deadline, Duration::from_secs(25));
     assert_eq!(config.delivery.memory_limit, ByteSize(256 << 20));
     assert_eq!(config.registry.topic, "__forebay_tasks");
+    assert_eq!(config.broker.listen, "127.0.0.1:0".parse().unwrap());
+    assert!(config.broker.fsync && config.instances.is_empty());
     let (path, made) = config.credentials_path();
     assert!(made && path.ends_with("forebay-data/credentials.toml"));
 }
@@ -184,7 +186,6 @@ fn what_comes_later_is_refused_and_not_ignored() {
     for text in [
         "[http.tls]\ncert = \"a\"",
         "[admin.tls]\nkey = \"a\"",
-        "[broker]\nfsync = true",
         "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\n[instance.tls]\nca = \"a\"",
         "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\nsasl.mechanism = \"PLAIN\"",
     ] {
@@ -204,6 +205,9 @@ fn what_comes_later_is_refused_and_not_ignored() {
 fn settings_have_to_fit_each_other() {
     let ports = "[http]\nlisten = \"127.0.0.1:1\"\n[admin]\nlisten = \"127.0.0.1:1\"";
     assert!(from_file(ports).unwrap_err().contains("admin.listen"));
+    let instance = "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\n";
+    let both = format!("{instance}[broker]\nfsync = false");
+    assert!(from_file(&both).unwrap_err().contains("broker.fsync"));
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub const DEFAULT_INSTANCE: &str = "ckafka-forebay0";
 /// Everything a replica is told. See the table in the project's README.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Generated credentials (later also the embedded broker's files).
+    /// Generated credentials and the embedded broker's files.
     pub data_dir: PathBuf,
     /// API listener.
     pub http: HttpConfig,
@@ -34,7 +34,8 @@ pub struct Config {
     pub admin: AdminConfig,
     /// Who may call, and how strictly it is checked.
     pub auth: AuthConfig,
-    /// Kafka clusters; the first one is home of the task registry.
+    /// Kafka clusters; the first one is home of the task registry. Empty: the
+    /// embedded broker is started and is the only one.
     pub instances: Vec<InstanceConfig>,
     /// Deadlines and memory of accepted requests.
     pub delivery: DeliveryConfig,
@@ -42,6 +43,8 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// How a replica goes away.
     pub shutdown: ShutdownConfig,
+    /// The embedded broker, where no instance is given.
+    pub broker: BrokerConfig,
     /// Log lines on stderr.
     pub log: LogConfig,
 }
@@ -117,6 +120,16 @@ pub struct ShutdownConfig {
     pub grace: Duration,
 }
 
+/// `[broker]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct BrokerConfig {
+    /// Kafka address of the embedded broker; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Acknowledge after an fdatasync; without it, what was acknowledged
+    /// survives the process but not the machine.
+    pub fsync: bool,
+}
+
 /// `[log]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogConfig {
@@ -138,6 +151,7 @@ impl Default for Config {
             delivery: DeliveryConfig::default(),
             registry: RegistryConfig::default(),
             shutdown: ShutdownConfig::default(),
+            broker: BrokerConfig::default(),
             log: LogConfig::default(),
         }
     }
@@ -199,6 +213,15 @@ impl Default for ShutdownConfig {
     }
 }
 
+impl Default for BrokerConfig {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            fsync: true,
+        }
+    }
+}
+
 impl Default for LogConfig {
     fn default() -> Self {
         Self {
@@ -209,6 +232,11 @@ impl Default for LogConfig {
 }
 
 impl Config {
+    /// The embedded broker's files.
+    pub fn broker_dir(&self) -> PathBuf {
+        self.data_dir.join("broker")
+    }
+
     /// The credentials file in use, and whether it is the default one (which
     /// is made when it is missing; a path somebody named has to exist).
     pub fn credentials_path(&self) -> (PathBuf, bool) {

@@ -1,6 +1,6 @@
 //! Settings that are fine each by itself but do not fit each other.
 
-use super::{Config, ConfigError};
+use super::{BrokerConfig, Config, ConfigError};
 
 /// # Errors
 /// [`ConfigError::Together`] naming the keys.
@@ -11,6 +11,13 @@ pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
             "{} [[instance]] blocks given, this version serves exactly one",
             config.instances.len()
         ));
+    }
+    if !config.instances.is_empty() && config.broker != BrokerConfig::default() {
+        return refuse(
+            "`broker.listen` and `broker.fsync` are the embedded broker's, which is not started \
+             when an instance is given; remove one or the other"
+                .to_owned(),
+        );
     }
     let same_port = config.http.listen.port() != 0 && config.http.listen == config.admin.listen;
     if same_port {

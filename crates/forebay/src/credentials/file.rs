@@ -1,5 +1,6 @@
 //! The format of `credentials.toml`.
 
+use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -72,6 +73,32 @@ struct Entry {
 /// # Errors
 /// See [`CredentialsError`].
 pub(super) fn read(path: &Path) -> Result<CredentialSet, CredentialsError> {
+    let list = read_list(path)?;
+    Ok(list
+        .into_iter()
+        .map(|(id, credential)| (id, Arc::new(credential)))
+        .collect())
+}
+
+/// The first credential of a file and its SecretId; all of the file is
+/// checked.
+///
+/// # Errors
+/// See [`CredentialsError`].
+pub(crate) fn first_credential(path: &Path) -> Result<(String, Credential), CredentialsError> {
+    let list = read_list(path)?;
+    list.into_iter().next().ok_or_else(|| none_in(path))
+}
+
+fn none_in(path: &Path) -> CredentialsError {
+    CredentialsError::Content {
+        path: path.to_owned(),
+        reason: "expected at least one [[credential]]".to_owned(),
+    }
+}
+
+/// All credentials in the order of the file; at least one.
+fn read_list(path: &Path) -> Result<Vec<(String, Credential)>, CredentialsError> {
     let text = std::fs::read_to_string(path).map_err(|source| CredentialsError::Read {
         path: path.to_owned(),
         source,
@@ -98,18 +125,20 @@ pub(super) fn read(path: &Path) -> Result<CredentialSet, CredentialsError> {
         reason,
     };
     if file.credential.is_empty() {
-        return Err(wrong("expected at least one [[credential]]".to_owned()));
+        return Err(none_in(path));
     }
-    let mut set = CredentialSet::with_capacity(file.credential.len());
+    let mut seen = HashSet::new();
+    let mut list = Vec::with_capacity(file.credential.len());
     for (index, entry) in file.credential.into_iter().enumerate() {
         let id = entry.secret_id.clone();
         let credential = check(entry, path)
             .map_err(|reason| wrong(format!("credential {} (`{id}`): {reason}", index + 1)))?;
-        if set.insert(id.clone(), Arc::new(credential)).is_some() {
+        if !seen.insert(id.clone()) {
             return Err(wrong(format!("secret_id `{id}` is there twice")));
         }
+        list.push((id, credential));
     }
-    Ok(set)
+    Ok(list)
 }
 
 fn check(entry: Entry, path: &Path) -> Result<Credential, String> {

@@ -14,6 +14,7 @@ use forebay_api::CredentialScope;
 use parking_lot::RwLock;
 
 pub use file::CredentialsError;
+pub(crate) use file::first_credential;
 pub(crate) use reload::keep_current;
 
 /// One `[[credential]]`.

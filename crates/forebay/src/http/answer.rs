@@ -12,6 +12,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use bytes::Bytes;
 use forebay_api::{Action, ApiError, answer};
 use forebay_engine::admission::Permit;
+use forebay_engine::query::QueryPermit;
 
 use super::request_id::RequestId;
 use crate::lifecycle::AcceptedRequest;
@@ -30,6 +31,8 @@ pub(super) struct Answer {
     pub(super) close: bool,
     /// The request's memory, held until the answer is sent.
     pub(super) permit: Option<Arc<Permit>>,
+    /// The answer's own memory, where it is worth counting: messages.
+    pub(super) messages: Option<QueryPermit>,
 }
 
 impl Answer {
@@ -41,6 +44,7 @@ impl Answer {
             status: StatusCode::OK,
             close: false,
             permit: None,
+            messages: None,
         }
     }
 
@@ -52,6 +56,7 @@ impl Answer {
             status: StatusCode::OK,
             close: false,
             permit: None,
+            messages: None,
         }
     }
 
@@ -68,6 +73,21 @@ impl Answer {
         Self {
             status,
             ..Self::error(None, error, id)
+        }
+    }
+
+    /// What a query came to.
+    pub(super) fn of_query(
+        action: Action,
+        result: Result<(Vec<u8>, QueryPermit), ApiError>,
+        id: RequestId,
+    ) -> Self {
+        match result {
+            Ok((body, messages)) => Self {
+                messages: Some(messages),
+                ..Self::ok(action, body)
+            },
+            Err(error) => Self::error(Some(action), error, id),
         }
     }
 
@@ -105,6 +125,7 @@ impl Answer {
         response.body(HeldBody {
             bytes: Some(self.body.into()),
             _permit: self.permit,
+            _messages: self.messages,
             _accepted: accepted,
         })
     }
@@ -114,6 +135,7 @@ impl Answer {
 struct HeldBody {
     bytes: Option<Bytes>,
     _permit: Option<Arc<Permit>>,
+    _messages: Option<QueryPermit>,
     _accepted: Option<AcceptedRequest>,
 }
 

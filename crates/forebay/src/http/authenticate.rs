@@ -36,6 +36,11 @@ impl Caller {
         }
     }
 
+    /// Whether its scope holds every access point that there can be.
+    pub(super) fn sees_every_datahub(&self) -> bool {
+        self.0.scope().allows_every_datahub()
+    }
+
     /// Whether its scope holds the access point.
     pub(super) fn sees(&self, datahub_id: &str) -> bool {
         self.0.scope().allows_datahub(datahub_id)

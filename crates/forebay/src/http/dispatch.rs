@@ -22,6 +22,7 @@ use super::authenticate::claimed_action;
 use super::body::{self, BodyFault, FIRST_STEP};
 use super::error;
 use super::ingress::{Accepted, IngressActor};
+use super::message_actions;
 use super::raw_request::{Head, RawRequest};
 use super::request_id::{RequestId, RequestIds};
 use super::send_message;
@@ -165,6 +166,13 @@ impl Worker {
                     let report = delivery.outcome().await;
                     let result = send_message::answer(&spec, &report, id.as_str());
                     return Answer::of(Action::SendMessage, result, id);
+                }
+                Ok(Ok(Accepted::TaskAction(query)))
+                    if message_actions::reads_messages(query.action) =>
+                {
+                    let action = query.action;
+                    let result = message_actions::run(query, &self.shared, id.as_str()).await;
+                    return Answer::of_query(action, result, id);
                 }
                 Ok(Ok(Accepted::TaskAction(task_action))) => {
                     let action = task_action.action;

@@ -3,6 +3,7 @@
 use actix::MailboxError;
 use forebay_api::{ApiError, ErrorCode};
 use forebay_engine::admission::MemoryLimitReached;
+use forebay_engine::query::QueryError;
 use forebay_engine::registry::RegistryError;
 
 use super::body::BodyFault;
@@ -69,6 +70,52 @@ pub(super) fn registry(error: RegistryError) -> ApiError {
         ),
         other => internal(other),
     }
+}
+
+/// Reading is not possible at present; nothing was to be stored.
+pub(super) fn unreadable_now(reason: impl std::fmt::Display) -> ApiError {
+    ApiError::new(
+        ErrorCode::ResourceUnavailableKafkaStorageError,
+        format!("cannot read now: {reason}"),
+    )
+}
+
+/// The SDK lists FailedOperation for queries: whatever the log itself answers.
+/// What was asked wrongly, or of a Kafka that is away, has its usual code.
+pub(super) fn query(error: QueryError, instance: &str) -> ApiError {
+    let code = match &error {
+        QueryError::UnknownInstance(id) => {
+            return ApiError::new(
+                ErrorCode::InvalidParameterValueInstanceNotExist,
+                format!("no instance [{id:.128}]"),
+            );
+        }
+        QueryError::UnknownTopic(topic) => {
+            return ApiError::new(
+                ErrorCode::ResourceNotFound,
+                format!("no topic [{topic}] in [{instance}]"),
+            );
+        }
+        QueryError::UnknownPartition { .. } => {
+            return ApiError::new(
+                ErrorCode::InvalidParameterValue,
+                format!("Partition: {error}"),
+            );
+        }
+        QueryError::Unavailable(reason) => return unreadable_now(reason),
+        QueryError::TooManyQueries | QueryError::Memory(_) => {
+            return ApiError::new(
+                ErrorCode::RequestLimitExceeded,
+                format!("{error}; ask again a little later"),
+            );
+        }
+        QueryError::OutOfRange { .. }
+        | QueryError::Gap { .. }
+        | QueryError::Unreadable(_)
+        | QueryError::Refused(_) => ErrorCode::FailedOperation,
+        _ => return internal(error),
+    };
+    ApiError::new(code, error.to_string())
 }
 
 /// A fault of ours. The caller learns that it is one; the log learns which.

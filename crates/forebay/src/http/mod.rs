@@ -12,6 +12,7 @@ mod connection;
 mod dispatch;
 mod error;
 mod ingress;
+mod message_actions;
 mod problem_log;
 mod raw_request;
 mod request_id;

@@ -38,15 +38,18 @@ pub(crate) struct RequestSettings {
 }
 
 impl RequestSettings {
-    /// `home_instance` is the first instance's id.
-    pub(crate) fn new(config: &Config, home_instance: String) -> Self {
+    /// # Panics
+    /// Without an instance; the embedded broker's is in the list by now.
+    pub(crate) fn new(config: &Config) -> Self {
+        let home = config.instances.first();
+        let home = home.expect("a replica starts with at least one instance");
         Self {
             deadline: config.delivery.deadline,
             body_pace: BodyPace {
                 timeout: config.http.body_timeout,
                 min_rate: config.http.min_body_rate.0,
             },
-            home_instance,
+            home_instance: home.id.clone(),
             clock_skew: config.auth.clock_skew,
             allow_unsigned_payload: config.auth.allow_unsigned_payload,
         }

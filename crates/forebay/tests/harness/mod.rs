@@ -8,6 +8,7 @@
 
 mod client;
 pub mod load;
+pub mod process;
 
 use std::time::Duration;
 
@@ -66,6 +67,20 @@ impl Replica {
     pub async fn start_on(brokers: &[String], change: impl FnOnce(&mut Config)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(&folder, brokers);
+        change(&mut config);
+        let running = forebay::start(config).await.unwrap();
+        Self { running, folder }
+    }
+
+    /// With its embedded broker, in a new data directory.
+    pub async fn start_embedded() -> Self {
+        Self::start_embedded_in(tempfile::tempdir().unwrap(), |_| {}).await
+    }
+
+    /// With its embedded broker, in a data directory that may have been used.
+    pub async fn start_embedded_in(folder: TempDir, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config(&folder, &[]);
+        config.instances.clear();
         change(&mut config);
         let running = forebay::start(config).await.unwrap();
         Self { running, folder }

@@ -1,0 +1,32 @@
+//! What every client command begins with.
+
+use super::api_client::ApiClient;
+use super::arguments::CallerFlags;
+use super::credential::find_signer;
+use super::endpoint::Endpoint;
+use super::error::ClientError;
+use crate::cli::PlaceFlags;
+
+/// What the process was started with, besides the command's own flags.
+pub(super) struct Session {
+    /// Flags that stood before the command.
+    pub(super) earlier: PlaceFlags,
+    /// The process's environment.
+    pub(super) environment: Vec<(String, String)>,
+}
+
+impl Session {
+    /// A client for up to `connections` calls at a time. Connects when called.
+    ///
+    /// # Errors
+    /// An endpoint that is none, no credentials.
+    pub(super) fn client(
+        self,
+        caller: CallerFlags,
+        connections: usize,
+    ) -> Result<ApiClient, ClientError> {
+        let endpoint = Endpoint::parse(&caller.endpoint)?;
+        let signer = find_signer(caller.place.over(self.earlier), self.environment)?;
+        Ok(ApiClient::new(endpoint, signer, connections))
+    }
+}

@@ -1,0 +1,302 @@
+//! The client commands, against a service with its embedded broker.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod client_support;
+
+use std::collections::HashSet;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::Stdio;
+
+use client_support::{Process, Service, forebay, run};
+use forebay_api::MessageId;
+
+const QUICKSTART: [&str; 3] = ["send", "--datahub", "datahub-forebay0"];
+
+#[test]
+fn a_tasks_life() {
+    let service = Service::start();
+    let create = [
+        "task",
+        "create",
+        "--name",
+        "orders",
+        "--topic",
+        "orders",
+        "--auto-create-topic",
+        "--partitions",
+        "3",
+        "--qps-limit",
+        "7",
+        "--description",
+        "of all shops",
+        "--output",
+        "json",
+    ];
+    let created = service.run(&create).json();
+    let id = created["TaskId"].as_str().unwrap();
+    let datahub = created["DatahubId"].as_str().unwrap();
+    let err = service.run(&create).failed(1);
+    assert!(
+        err.contains("InvalidParameterValue.RepetitionValue"),
+        "{err}"
+    );
+
+    let shown = service
+        .run(&["task", "show", "orders", "--output", "json"])
+        .json();
+    let target = &shown["TargetResource"]["KafkaParam"];
+    assert_eq!(
+        (&target["PartitionNum"], &target["QpsLimit"]),
+        (&3.into(), &7.into())
+    );
+    let text = service.run(&["task", "show", id]).ok();
+    assert!(
+        text.contains("of all shops") && text.contains("running"),
+        "{text}"
+    );
+
+    // By id, by access point, by name.
+    service.run(&["task", "pause", datahub]).ok();
+    let paused = service.run(&["task", "list", "--status", "paused"]).ok();
+    assert!(
+        paused.contains(id) && !paused.contains("quickstart"),
+        "{paused}"
+    );
+    let err = service
+        .run_on(b"x\n", &["send", "--datahub", datahub])
+        .failed(1);
+    assert!(
+        err.contains(&format!("task status suspended [{datahub}]")),
+        "{err}"
+    );
+    service.run(&["task", "resume", "orders"]).ok();
+    service.run_on(b"x\n", &["send", "--datahub", datahub]).ok();
+
+    let err = service.run(&["task", "delete", "orders"]).failed(2);
+    assert!(err.contains("--yes"), "{err}");
+    service.run(&["task", "delete", "orders", "--yes"]).ok();
+    let found = service.run(&["task", "list", "--search", "ORDERS", "--output", "json"]);
+    assert_eq!(found.json(), serde_json::json!([]));
+    for gone in [id, datahub, "orders"] {
+        let err = service.run(&["task", "show", gone]).failed(1);
+        assert!(err.contains(gone) || err.contains(id), "{err}");
+    }
+}
+
+#[test]
+fn every_line_is_stored_once_and_is_read_back() {
+    let service = Service::start();
+    let lines: String = (1..=20_000)
+        .map(|number| format!("line {number}\r\n"))
+        .collect();
+    let path = service.folder.path().join("lines");
+    std::fs::write(&path, &lines).unwrap();
+    let ended = service.run(&[&QUICKSTART[..], &["--print-ids", "lines"]].concat());
+    assert!(
+        ended
+            .err
+            .starts_with("20000 acknowledged, 0 not stored, 0 unknown"),
+        "{ended:?}"
+    );
+    let out = ended.ok();
+    let places: HashSet<_> = out
+        .lines()
+        .map(|id| id.parse::<MessageId>().unwrap())
+        .map(|id| (id.partition, id.offset))
+        .collect();
+    assert_eq!(places.len(), 20_000);
+
+    // In order, one key, one partition: offsets without a gap.
+    let in_order = [
+        "--print-ids",
+        "--concurrency",
+        "1",
+        "--batch",
+        "7",
+        "--key",
+        "k",
+    ];
+    let input: String = (1..=100).map(|number| format!("{number}\n")).collect();
+    let out = service
+        .run_on(input.as_bytes(), &[&QUICKSTART[..], &in_order].concat())
+        .ok();
+    let ids: Vec<MessageId> = out.lines().map(|id| id.parse().unwrap()).collect();
+    assert_eq!(ids.len(), 100);
+    for pair in ids.windows(2) {
+        assert_eq!(pair[1].offset, pair[0].offset + 1);
+    }
+    for index in [0, 41, 99] {
+        let id = ids[index].to_string();
+        let record = service
+            .run(&["message", "get", &id, "--output", "json"])
+            .json();
+        assert_eq!(record["Value"], (index + 1).to_string());
+        assert_eq!(record["Key"], "k");
+    }
+}
+
+#[test]
+fn messages_are_shown_harmlessly_or_raw() {
+    let service = Service::start();
+    let body = "caf\u{e9} \u{1b}[31m\u{202e}\tend";
+    let input = format!("customer=>{body}");
+    let arguments = ["--key-separator", "=>", "--print-ids"];
+    let out = service
+        .run_on(input.as_bytes(), &[&QUICKSTART[..], &arguments].concat())
+        .ok();
+    let id = out.trim();
+    let place: MessageId = id.parse().unwrap();
+    let text = service.run(&["message", "get", id]).ok();
+    assert!(
+        text.contains(r"value      café \u{1b}[31m\u{202e}\tend"),
+        "{text:?}"
+    );
+    assert!(text.contains("key        customer\n"), "{text}");
+    let (partition, offset) = (place.partition.to_string(), place.offset.to_string());
+    let by_place = [
+        "message",
+        "get",
+        "--topic",
+        "quickstart",
+        "--partition",
+        &partition,
+        "--offset",
+        &offset,
+    ];
+    assert_eq!(service.run(&by_place).ok(), text);
+    let raw = service.run(&[&by_place[..], &["--raw"]].concat()).ok();
+    assert_eq!(raw, body);
+    let json = service.run(&[&by_place[..], &["--output", "json"]].concat());
+    assert!(!json.out.contains(['\u{1b}', '\u{202e}']), "{json:?}");
+    assert_eq!(json.json()["Value"], body);
+
+    let beyond = MessageId {
+        offset: 4711,
+        ..place.clone()
+    };
+    let beyond = beyond.to_string();
+    let err = service.run(&["message", "get", &beyond]).failed(1);
+    assert!(err.contains("FailedOperation"), "{err}");
+    for (arguments, named) in [
+        (vec!["datahub-forebay0:quickstart:0"], "6 fields"),
+        (vec!["datahub-forebay0:quick start:0:0:0:0"], "topic"),
+        (
+            vec!["--topic", "a b", "--partition", "0", "--offset", "0"],
+            "--topic",
+        ),
+        (
+            vec!["--topic", "quickstart", "--partition", "0"],
+            "--offset",
+        ),
+        (
+            vec!["--topic", "t", "--partition", "-1", "--offset", "0"],
+            "-1",
+        ),
+        (vec![], "MESSAGE_ID"),
+    ] {
+        let err = service
+            .run(&[&["message", "get"], &arguments[..]].concat())
+            .failed(2);
+        assert!(err.contains(named), "{arguments:?}: {err}");
+    }
+}
+
+#[test]
+fn lines_that_cannot_be_sent_are_named_and_those_before_are_sent() {
+    let service = Service::start();
+    let err = service
+        .run_on(b"one\ntwo\nb\xffd\nfour\n", &QUICKSTART)
+        .failed(1);
+    assert!(err.starts_with("2 acknowledged, 0 not stored"), "{err}");
+    assert!(err.contains("line 3, byte 2: not UTF-8"), "{err}");
+    assert!(err.contains("no line after line 2 was sent"), "{err}");
+    let err = service
+        .run(&[&QUICKSTART[..], &["missing"]].concat())
+        .failed(1);
+    assert!(err.contains("cannot open missing"), "{err}");
+    let err = service
+        .run_on(b"x\n", &["send", "--datahub", "datahub-zzzzzzzz"])
+        .failed(1);
+    assert!(
+        err.contains("ResourceNotFound") && err.contains("RequestId"),
+        "{err}"
+    );
+}
+
+#[test]
+fn interrupted_it_says_what_was_acknowledged() {
+    let service = Service::start();
+    let mut command = service.command(&[&QUICKSTART[..], &["--print-ids"]].concat());
+    let mut process = Process(command.stdin(Stdio::piped()).spawn().unwrap());
+    let mut stdin = process.0.stdin.take().unwrap();
+    let mut ids = BufReader::new(process.0.stdout.take().unwrap());
+    for _ in 0..3 {
+        stdin.write_all(b"typed\n").unwrap();
+        let mut id = String::new();
+        ids.read_line(&mut id).unwrap();
+        id.trim().parse::<MessageId>().unwrap();
+    }
+    process.signal("-INT");
+    let err = process.end().failed(1);
+    assert!(
+        err.starts_with("3 acknowledged, 0 not stored, 0 unknown"),
+        "{err}"
+    );
+    assert!(err.contains("no line after line 3 was sent"), "{err}");
+}
+
+#[test]
+fn whoever_may_not_call_is_told_why() {
+    let service = Service::start();
+    let with_secret = |id: &str, key: &str| {
+        let mut command = service.command(&["task", "list"]);
+        command
+            .env("TENCENTCLOUD_SECRET_ID", id)
+            .env("TENCENTCLOUD_SECRET_KEY", key);
+        run(command, b"")
+    };
+    let err = with_secret("AKIDwrong", "wrong").failed(1);
+    assert!(err.contains("AuthFailure.SecretIdNotFound"), "{err}");
+    assert!(err.contains("--data-dir"), "{err}");
+    let err = with_secret("AKIDwrong", "").failed(2);
+    assert!(err.contains("TENCENTCLOUD_SECRET_KEY is not"), "{err}");
+
+    let elsewhere = tempfile::tempdir().unwrap();
+    let mut command = forebay(&elsewhere);
+    command.args(["task", "list", "--endpoint", &service.endpoint]);
+    let err = run(command, b"").failed(2);
+    assert!(
+        err.contains("no credentials") && err.contains("--data-dir"),
+        "{err}"
+    );
+    let mut command = forebay(&elsewhere);
+    let data_dir = service.folder.path().join("forebay-data");
+    command
+        .arg("--data-dir")
+        .arg(data_dir)
+        .args(["task", "list", "--endpoint", &service.endpoint]);
+    assert!(run(command, b"").ok().contains("quickstart"));
+}
+
+#[test]
+fn where_no_service_is_the_advice_is_to_start_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let list = |endpoint: &str| {
+        let mut command = forebay(&folder);
+        command
+            .args(["task", "list", "--endpoint", endpoint])
+            .env("TENCENTCLOUD_SECRET_ID", "AKIDtest")
+            .env("TENCENTCLOUD_SECRET_KEY", "key");
+        run(command, b"")
+    };
+    // Nobody listens on port 1.
+    let err = list("127.0.0.1:1").failed(1);
+    assert!(
+        err.contains("cannot connect to http://127.0.0.1:1"),
+        "{err}"
+    );
+    assert!(err.contains("is forebay running"), "{err}");
+    let err = list("https://127.0.0.1").failed(2);
+    assert!(err.contains("https is not supported"), "{err}");
+}
