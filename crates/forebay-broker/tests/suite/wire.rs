@@ -1,40 +1,33 @@
-//! A broker on a temporary directory, and a plain client on `kafka-protocol`.
-#![allow(dead_code, reason = "each test file uses its part")]
+//! A plain blocking Kafka client on `kafka-protocol`, one connection, no retries.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
-use forebay_broker::{Broker, BrokerConfig};
+use kafka_protocol::messages::create_partitions_request::CreatePartitionsTopic;
 use kafka_protocol::messages::create_topics_request::{CreatableTopic, CreatableTopicConfig};
 use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::fetch_response::PartitionData;
+use kafka_protocol::messages::incremental_alter_configs_request::{
+    AlterConfigsResource, AlterableConfig,
+};
 use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListOffsetsTopic};
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::produce_response::PartitionProduceResponse;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
-use kafka_protocol::records::{
-    Compression, Record, RecordBatchDecoder, RecordBatchEncoder, RecordEncodeOptions, TimestampType,
-};
+
+use crate::batches::decode;
+use crate::target::await_that;
 
 /// Generous: ten times what a loaded machine needs.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-#[allow(clippy::disallowed_methods, reason = "a test's clock")]
-pub(crate) fn now_ms() -> i64 {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
-    since.as_millis() as i64
-}
-
-pub(crate) fn config(data_dir: &Path) -> BrokerConfig {
-    BrokerConfig::new(data_dir, Arc::new(now_ms))
-}
+/// Operations of [`Client::alter_topic`].
+pub(crate) const SET: i8 = 0;
+pub(crate) const DELETE: i8 = 1;
 
 pub(crate) fn text(text: &str) -> StrBytes {
     StrBytes::from_string(text.to_owned())
@@ -58,6 +51,14 @@ impl Client {
     }
 
     pub(crate) fn send<R: Request>(&mut self, version: i16, request: &R) -> i32 {
+        self.try_send(version, request).unwrap()
+    }
+
+    pub(crate) fn try_send<R: Request>(
+        &mut self,
+        version: i16,
+        request: &R,
+    ) -> std::io::Result<i32> {
         self.next_correlation += 1;
         let header = RequestHeader::default()
             .with_request_api_key(R::KEY)
@@ -72,8 +73,8 @@ impl Client {
         request.encode(&mut frame, version).unwrap();
         let length = (frame.len() - 4) as i32;
         frame[..4].copy_from_slice(&length.to_be_bytes());
-        self.stream.write_all(&frame).unwrap();
-        self.next_correlation
+        self.stream.write_all(&frame)?;
+        Ok(self.next_correlation)
     }
 
     pub(crate) fn frame(&mut self) -> std::io::Result<Bytes> {
@@ -85,14 +86,23 @@ impl Client {
     }
 
     pub(crate) fn receive<R: Request>(&mut self, version: i16, correlation: i32) -> R::Response {
-        let mut frame = self.frame().unwrap();
+        self.try_receive::<R>(version, correlation).unwrap()
+    }
+
+    /// Fails when the connection does.
+    pub(crate) fn try_receive<R: Request>(
+        &mut self,
+        version: i16,
+        correlation: i32,
+    ) -> std::io::Result<R::Response> {
+        let mut frame = self.frame()?;
         assert_eq!(frame.get_i32(), correlation);
         if R::Response::header_version(version) >= 1 {
             assert_eq!(frame.get_u8(), 0);
         }
         let response = R::Response::decode(&mut frame, version).unwrap();
         assert!(!frame.has_remaining());
-        response
+        Ok(response)
     }
 
     pub(crate) fn call<R: Request>(&mut self, version: i16, request: &R) -> R::Response {
@@ -100,6 +110,7 @@ impl Client {
         self.receive::<R>(version, correlation)
     }
 
+    /// Answers the error code; the topic may not be ready yet.
     pub(crate) fn create_topic(
         &mut self,
         name: &str,
@@ -118,15 +129,56 @@ impl Client {
             .with_configs(configs.collect());
         let request = CreateTopicsRequest::default()
             .with_topics(vec![topic])
-            .with_timeout_ms(5000);
+            .with_timeout_ms(30_000);
         self.call(5, &request).topics[0].error_code
     }
 
+    /// Answers the error code; the topic may linger for a moment.
     pub(crate) fn delete_topic(&mut self, name: &str) -> i16 {
         let request = DeleteTopicsRequest::default()
             .with_topic_names(vec![TopicName(text(name))])
-            .with_timeout_ms(5000);
+            .with_timeout_ms(30_000);
         self.call(5, &request).responses[0].error_code
+    }
+
+    /// Answers the error code; the partitions may not be ready yet.
+    pub(crate) fn grow_topic(&mut self, name: &str, count: i32, validate_only: bool) -> i16 {
+        let wanted = CreatePartitionsTopic::default()
+            .with_name(TopicName(text(name)))
+            .with_count(count)
+            .with_assignments(None);
+        let request = CreatePartitionsRequest::default()
+            .with_topics(vec![wanted])
+            .with_validate_only(validate_only)
+            .with_timeout_ms(30_000);
+        self.call(3, &request).results[0].error_code
+    }
+
+    /// Changes a topic's settings, each with Kafka's number of the operation;
+    /// answers the error code.
+    pub(crate) fn alter_topic(&mut self, name: &str, changes: &[(i8, &str, &str)]) -> i16 {
+        let change = |(operation, name, value): &(i8, &str, &str)| {
+            AlterableConfig::default()
+                .with_config_operation(*operation)
+                .with_name(text(name))
+                .with_value((*operation != DELETE).then(|| text(value)))
+        };
+        let resource = AlterConfigsResource::default()
+            .with_resource_type(2)
+            .with_resource_name(text(name))
+            .with_configs(changes.iter().map(change).collect());
+        let request = IncrementalAlterConfigsRequest::default().with_resources(vec![resource]);
+        self.call(1, &request).responses[0].error_code
+    }
+
+    /// Error code and number of partitions.
+    pub(crate) fn describe_topic(&mut self, name: &str) -> (i16, usize) {
+        let wanted = MetadataRequestTopic::default().with_name(Some(TopicName(text(name))));
+        let request = MetadataRequest::default()
+            .with_topics(Some(vec![wanted]))
+            .with_allow_auto_topic_creation(false);
+        let topic = &self.call(4, &request).topics[0];
+        (topic.error_code, topic.partitions.len())
     }
 
     pub(crate) fn produce(
@@ -135,14 +187,33 @@ impl Client {
         partition: i32,
         batch: Bytes,
     ) -> PartitionProduceResponse {
-        let request = produce_request(topic, partition, batch);
-        let mut response = self.call(8, &request);
-        response.responses.remove(0).partition_responses.remove(0)
+        self.try_produce(topic, partition, batch).unwrap()
+    }
+
+    /// Fails when the connection does.
+    pub(crate) fn try_produce(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        batch: Bytes,
+    ) -> std::io::Result<PartitionProduceResponse> {
+        let correlation = self.try_send(8, &produce_request(topic, partition, batch))?;
+        let mut response = self.try_receive::<ProduceRequest>(8, correlation)?;
+        Ok(response.responses.remove(0).partition_responses.remove(0))
     }
 
     pub(crate) fn fetch(&mut self, topic: &str, partition: i32, offset: i64) -> PartitionData {
-        let request = fetch_request(topic, partition, offset, 0);
-        let mut response = self.call(11, &request);
+        self.fetch_as(11, &fetch_request(topic, partition, offset, 0))
+    }
+
+    /// The only partition of a request's answer.
+    pub(crate) fn fetch_as(&mut self, version: i16, request: &FetchRequest) -> PartitionData {
+        let correlation = self.send(version, request);
+        self.receive_fetched(version, correlation)
+    }
+
+    pub(crate) fn receive_fetched(&mut self, version: i16, correlation: i32) -> PartitionData {
+        let mut response = self.receive::<FetchRequest>(version, correlation);
         response.responses.remove(0).partitions.remove(0)
     }
 
@@ -153,6 +224,16 @@ impl Client {
         partition: i32,
         timestamp: i64,
     ) -> (i64, i64) {
+        self.try_list_offset(topic, partition, timestamp).unwrap()
+    }
+
+    /// Offset and timestamp, or the error code.
+    pub(crate) fn try_list_offset(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        timestamp: i64,
+    ) -> Result<(i64, i64), i16> {
         let partition = ListOffsetsPartition::default()
             .with_partition_index(partition)
             .with_current_leader_epoch(-1)
@@ -161,9 +242,11 @@ impl Client {
             .with_name(TopicName(text(topic)))
             .with_partitions(vec![partition]);
         let request = ListOffsetsRequest::default().with_topics(vec![topic]);
-        let row = self.call(5, &request).topics.remove(0).partitions.remove(0);
-        assert_eq!(row.error_code, 0);
-        (row.offset, row.timestamp)
+        let row = self.call(7, &request).topics.remove(0).partitions.remove(0);
+        match row.error_code {
+            0 => Ok((row.offset, row.timestamp)),
+            code => Err(code),
+        }
     }
 
     pub(crate) fn producer_id(&mut self) -> i64 {
@@ -171,9 +254,16 @@ impl Client {
             .with_transactional_id(None)
             .with_producer_id(ProducerId(-1))
             .with_producer_epoch(-1);
-        let response = self.call(4, &request);
-        assert_eq!(response.error_code, 0);
-        response.producer_id.0
+        let mut id = 0;
+        await_that("there is a producer id", || {
+            let response = self.call(4, &request);
+            id = response.producer_id.0;
+            // Apache Kafka fetches its ids after it has started.
+            const LOADING: i16 = 14;
+            assert!(matches!(response.error_code, 0 | LOADING));
+            response.error_code == 0
+        });
+        id
     }
 
     /// Every value of a partition, in order.
@@ -183,12 +273,15 @@ impl Client {
         loop {
             let part = self.fetch(topic, partition, offset);
             assert_eq!(part.error_code, 0);
+            let from = offset;
             let records = decode(part.records.unwrap_or_default());
             let Some(last) = records.last() else {
                 return all;
             };
             offset = last.offset + 1;
-            all.extend(records.into_iter().map(|record| {
+            // The first batch is whole, also below the offset asked for.
+            let wanted = records.into_iter().filter(|record| record.offset >= from);
+            all.extend(wanted.map(|record| {
                 let value = record.value.unwrap_or_default();
                 (record.offset, String::from_utf8(value.to_vec()).unwrap())
             }));
@@ -215,7 +308,7 @@ pub(crate) fn produce_request(topic: &str, partition: i32, batch: Bytes) -> Prod
     ProduceRequest::default()
         .with_transactional_id(None)
         .with_acks(-1)
-        .with_timeout_ms(10_000)
+        .with_timeout_ms(30_000)
         .with_topic_data(vec![topic])
 }
 
@@ -238,48 +331,4 @@ pub(crate) fn fetch_request(
         .with_max_bytes(1 << 20)
         .with_session_epoch(-1)
         .with_topics(vec![topic])
-}
-
-/// A batch of these values; `producer` is id, epoch and first sequence.
-pub(crate) fn batch(producer: (i64, i16, i32), values: &[&str]) -> Bytes {
-    let (producer_id, producer_epoch, sequence) = producer;
-    let records: Vec<Record> = (0..)
-        .zip(values)
-        .map(|(n, value)| Record {
-            transactional: false,
-            control: false,
-            delete_horizon: false,
-            partition_leader_epoch: -1,
-            producer_id,
-            producer_epoch,
-            timestamp_type: TimestampType::Creation,
-            offset: n,
-            // The encoder begins another batch where sequences do not go on.
-            sequence: sequence + n as i32,
-            timestamp: now_ms(),
-            key: Some(Bytes::from(format!("key{n}"))),
-            value: Some(Bytes::copy_from_slice(value.as_bytes())),
-            headers: Default::default(),
-        })
-        .collect();
-    let options = RecordEncodeOptions {
-        version: 2,
-        compression: Compression::None,
-    };
-    let mut out = BytesMut::new();
-    RecordBatchEncoder::encode(&mut out, &records, &options).unwrap();
-    out.freeze()
-}
-
-pub(crate) const NO_PRODUCER: (i64, i16, i32) = (-1, -1, -1);
-
-pub(crate) fn decode(mut batches: Bytes) -> Vec<Record> {
-    let sets = RecordBatchDecoder::decode_all(&mut batches).unwrap();
-    sets.into_iter().flat_map(|set| set.records).collect()
-}
-
-pub(crate) async fn start(data_dir: &Path) -> (Broker, Client) {
-    let broker = Broker::start(config(data_dir)).await.unwrap();
-    let client = Client::connect(broker.local_addr());
-    (broker, client)
 }

@@ -1,0 +1,5 @@
+//! Other people's clients, on both brokers.
+
+mod java;
+mod kcat;
+mod rskafka;
