@@ -50,7 +50,8 @@ fn command_to_try(running: &Running) -> String {
         |_| "forebay".to_owned(),
         |path| quoted(&path.display().to_string()),
     );
-    let mut command = format!("echo hello | {program} send --datahub {QUICKSTART_DATAHUB} --print-ids");
+    let mut command =
+        format!("echo hello | {program} send --datahub {QUICKSTART_DATAHUB} --print-ids");
     let defaults = Config::default();
     if running.api != defaults.http.listen {
         write!(command, " --endpoint http://{}", running.api)
