@@ -61,7 +61,16 @@ async fn serve_until_signal(config: Config) -> ExitCode {
         Ok(signals) => signals,
         Err(error) => return fail(FAILED, &error),
     };
-    let mut running = match startup::start(config).await {
+    let started = tokio::select! {
+        started = startup::start(config) => started,
+        // A start waits for as long as it takes, for a full disk too. What it
+        // leaves behind is what a crash may leave: the next start makes up for it.
+        name = signals.next() => {
+            tracing::info!(signal = name, "asked to stop before the start was done");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let mut running = match started {
         Ok(running) => running,
         Err(error) => return fail(FAILED, &error),
     };

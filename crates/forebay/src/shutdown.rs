@@ -3,10 +3,15 @@
 
 use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::lifecycle::Phase;
 use crate::startup::Running;
+
+/// How long connections that have just been accepted may take to send their
+/// request and to be refused.
+const LAST_REQUESTS: Duration = Duration::from_millis(250);
 
 /// How stopping ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,16 +52,21 @@ impl Running {
                 "the grace is over, these requests get no answer"
             );
         }
+        self.close_the_door(last).await;
         // Closes idle connections, and the others once their answer is out.
         let closed = timeout_at(last, self.api_server.handle.stop(finished)).await;
         if closed.is_err() {
             tracing::warn!("the grace is over, open connections are cut");
         }
+        drop(self.api_socket);
         self.engine
             .shutdown(last.saturating_duration_since(Instant::now()))
             .await;
         if let Some(embedded) = self.embedded {
-            embedded.stop().await;
+            // What it has acknowledged needs nothing more than the next start.
+            if timeout_at(last, embedded.stop()).await.is_err() {
+                tracing::warn!("the grace is over, the embedded broker is cut off");
+            }
         }
         // Last, so that probes and metrics can be read to the end.
         let admin = self.admin_server.handle.stop(false);
@@ -71,6 +81,19 @@ impl Running {
         }
         tracing::info!("stopped");
         Stopped { unanswered }
+    }
+
+    /// Lets no new connection in, and answers those that are: a server that
+    /// stops drops the ones it has not looked at yet, and whoever sent a
+    /// request on one learns nothing.
+    async fn close_the_door(&self, last: Instant) {
+        // Further attempts are not answered by the kernel. They are repeated
+        // after a second, and find that nobody listens: nothing was sent.
+        if let Err(error) = SockRef::from(&self.api_socket).listen(0) {
+            tracing::debug!(%error, "cannot shorten the queue of new connections");
+        }
+        self.api_server.handle.pause().await;
+        sleep_until(last.min(Instant::now() + LAST_REQUESTS)).await;
     }
 
     /// Waits until the replica can no longer do its work by itself: a

@@ -70,6 +70,8 @@ pub struct Running {
     pub(crate) lifecycle: Lifecycle,
     pub(crate) config: Config,
     pub(crate) api_server: RunningServer,
+    /// The API server's socket; without it nothing listens once that stops.
+    pub(crate) api_socket: TcpListener,
     pub(crate) admin_server: RunningServer,
     pub(crate) background: Vec<JoinHandle<()>>,
 }
@@ -141,6 +143,10 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         prometheus: prometheus.clone(),
     };
     let (api_address, admin_address) = (api.address, admin.address);
+    let api_socket = api
+        .socket
+        .try_clone()
+        .map_err(|error| StartError::listen(api.key, api.address, error))?;
     let admin_server = start_admin(admin, admin_state)?;
     let api_server = match start_api(api, &config, Arc::clone(&shared)) {
         Ok(server) => server,
@@ -163,6 +169,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         lifecycle,
         config,
         api_server,
+        api_socket,
         admin_server,
         background,
     })

@@ -6,6 +6,10 @@
 mod harness;
 
 use std::collections::BTreeMap;
+use std::io::{BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use forebay_testkit::await_condition;
 use harness::process::Forebay;
@@ -149,4 +153,61 @@ fn messages_are_there_after_kill_9_and_a_new_start() {
     let more = acknowledged(&forebay, 1);
     assert!(more.keys().all(|id| !stored.contains_key(id)));
     forebay.stop();
+}
+
+#[test]
+fn a_start_that_cannot_go_on_is_stopped_by_one_signal() {
+    let folder = tempfile::tempdir().unwrap();
+    let credentials = folder.path().join("mine.toml");
+    std::fs::write(&credentials, credential(SECRET_ID, SECRET_KEY, "")).unwrap();
+    let forebay = Forebay::start(folder.path(), &["--credentials", "mine.toml"]);
+    forebay.call("DeleteDatahubTask", r#"{"TaskId": "task-forebay0"}"#);
+    forebay.signal("-KILL");
+    forebay.await_end();
+    std::fs::write(folder.path().join("forebay-data/quickstart.pending"), "").unwrap();
+
+    // No file may grow: to the broker that is a full disk, and the first task
+    // cannot be made again.
+    let command = format!(
+        "trap '' XFSZ; ulimit -f 0; exec '{}' --credentials mine.toml \
+         --listen 127.0.0.1:0 --admin-listen 127.0.0.1:0",
+        env!("CARGO_BIN_EXE_forebay")
+    );
+    let mut child = Command::new("sh")
+        .args(["-c", &command])
+        .current_dir(folder.path())
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let log = Arc::new(Mutex::new(String::new()));
+    let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let writing = Arc::clone(&log);
+    let reader = std::thread::spawn(move || {
+        lines.for_each(|line| *writing.lock().unwrap() += &line.unwrap());
+    });
+    let is_stuck = || log.lock().unwrap().contains("cannot write to the data");
+    let was_stuck = within_limit(|| is_stuck().then_some(())).is_some();
+    let signalled = Command::new("kill").arg(child.id().to_string()).status();
+    let ended = within_limit(|| child.try_wait().unwrap());
+    child.kill().unwrap();
+    reader.join().unwrap();
+    let log = log.lock().unwrap();
+    assert!(was_stuck && signalled.unwrap().success(), "{log}");
+    assert!(log.contains("before the start was done"), "{log}");
+    assert_eq!(ended.expect("it ends").code(), Some(0));
+}
+
+/// What `look` finds, or nothing within the limit.
+fn within_limit<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    let until = Instant::now() + LIMIT;
+    while Instant::now() < until {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    None
 }

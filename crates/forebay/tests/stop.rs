@@ -4,7 +4,9 @@
 
 mod harness;
 
-use std::time::Duration;
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use forebay_testkit::await_condition;
 use harness::{LIMIT, Replica, SECRET_ID, SECRET_KEY, now, one_message, signed, signed_head};
@@ -84,6 +86,43 @@ async fn drains_then_refuses_and_answers_everything_accepted() {
         tokio::net::TcpStream::connect(api).await.is_err(),
         "nobody listens"
     );
+    drop(folder);
+}
+
+/// Asks again and again, each time on a new connection, until nobody listens.
+/// How many requests were sent and got no answer at all.
+fn ask_to_the_end(api: SocketAddr) -> usize {
+    let until = Instant::now() + LIMIT;
+    let mut unanswered = 0;
+    while Instant::now() < until {
+        let stream = match TcpStream::connect_timeout(&api, LIMIT) {
+            Ok(stream) => stream,
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => return unanswered,
+            // The connection's end met its beginning: nothing was sent.
+            Err(_) => continue,
+        };
+        let mut byte = [0];
+        let sent = (&stream).write_all(&signed("SendMessage", b"{}"));
+        if sent.is_err() || !matches!((&stream).read(&mut byte), Ok(1)) {
+            unanswered += 1;
+        }
+    }
+    panic!("the replica still listens after {LIMIT:?}");
+}
+
+#[actix_web::test]
+async fn whoever_gets_a_connection_gets_an_answer() {
+    let replica = Replica::start(|config| config.shutdown.drain_delay = Duration::ZERO).await;
+    let Replica { running, folder } = replica;
+    let api = running.api;
+    let clients: Vec<_> = (0..32)
+        .map(|_| std::thread::spawn(move || ask_to_the_end(api)))
+        .collect();
+    running.stop().await;
+    let unanswered: usize = clients.into_iter().map(|asks| asks.join().unwrap()).sum();
+    // The kernel has room for one connection that nobody looks at any more,
+    // and for handshakes that were under way.
+    assert!(unanswered <= 3, "{unanswered} requests without an answer");
     drop(folder);
 }
 

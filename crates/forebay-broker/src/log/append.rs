@@ -82,6 +82,13 @@ impl Partition {
                 self.services.disk.write_failed(&self.label, error);
             })?;
         self.services.disk.write_done();
+        // With fsync, the sync looks; it is what producers wait for.
+        if !self.services.fsync
+            && let Err(why) = state.active().is_still_there()
+        {
+            state.break_down(&self.label, why.clone());
+            return Err(AppendError::Broken(why.into()));
+        }
         state.producers.record(&header, now_ms);
         state.next_offset = header.last_offset() + 1;
         let appended = Appended {

@@ -31,7 +31,8 @@ pub(crate) struct LogServices {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Health {
     Well,
-    /// An fdatasync failed: what the disk holds is unknown until a restart.
+    /// What the disk holds is unknown until a restart: an fdatasync failed, or
+    /// somebody has deleted the file.
     Broken(Arc<str>),
     Deleted,
 }
@@ -65,6 +66,17 @@ impl LogState {
         self.segments
             .last_mut()
             .expect("a partition always has an active segment")
+    }
+
+    /// Nothing is acknowledged from now on, until a restart.
+    pub(super) fn break_down(&mut self, label: &str, why: String) {
+        if self.health == Health::Well {
+            tracing::error!(
+                partition = label,
+                "{why}: the partition refuses records until a restart"
+            );
+            self.health = Health::Broken(why.into());
+        }
     }
 }
 

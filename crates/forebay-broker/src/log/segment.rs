@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Seek, SeekFrom, Write};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -60,6 +60,19 @@ impl Segment {
         self.index.add(header, self.bytes);
         self.bytes += batch.len() as u64;
         Ok(Ok(()))
+    }
+
+    /// Whether the next start will find what has been appended.
+    ///
+    /// # Errors
+    /// The file has been deleted by somebody else.
+    pub(crate) fn is_still_there(&self) -> Result<(), String> {
+        // Some network file systems count no names at all, so both are asked.
+        let has_no_name = self.file.metadata().is_ok_and(|file| file.nlink() == 0);
+        match has_no_name && matches!(self.path.try_exists(), Ok(false)) {
+            true => Err(format!("{} has been deleted", self.path.display())),
+            false => Ok(()),
+        }
     }
 
     pub(crate) fn index_path(&self) -> PathBuf {

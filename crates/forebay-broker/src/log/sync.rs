@@ -7,7 +7,7 @@ use std::thread::JoinHandle;
 
 use parking_lot::{Condvar, Mutex};
 
-use super::partition::{Health, Partition};
+use super::partition::Partition;
 
 /// Enough for several partitions' fdatasyncs to share a commit of the file
 /// system's journal.
@@ -143,20 +143,18 @@ impl Partition {
             let mut state = self.state.lock();
             (std::mem::take(&mut state.unsynced), state.next_offset)
         };
-        let result = files.iter().try_for_each(|file| file.sync_data());
+        let synced = files.iter().try_for_each(|file| file.sync_data());
         let mut state = self.state.lock();
-        match result {
+        // Syncing works on a file without a name too, which no start finds.
+        let stored = match synced {
+            Ok(()) => state.active().is_still_there(),
+            Err(error) => Err(format!("fdatasync failed: {error}")),
+        };
+        match stored {
             Ok(()) => state.stored = state.stored.max(end),
             // After a failed fdatasync the kernel may call the lost pages clean:
             // a second one that succeeds would prove nothing.
-            Err(error) if state.health == Health::Well => {
-                tracing::error!(
-                    partition = self.label, %error,
-                    "fdatasync failed: the partition refuses records until a restart"
-                );
-                state.health = Health::Broken(format!("fdatasync failed: {error}").into());
-            }
-            Err(_) => {}
+            Err(why) => state.break_down(&self.label, why),
         }
         let (stored, health) = (state.stored, state.health.clone());
         drop(state);

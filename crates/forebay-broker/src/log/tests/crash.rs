@@ -1,3 +1,4 @@
+use super::super::Health;
 use super::super::append::AppendError;
 use super::super::producer_state::SequenceError;
 use super::*;
@@ -201,4 +202,45 @@ async fn with_fsync_readers_see_only_what_is_stored() {
         assert_eq!(log.bounds(), (0, n + 1));
     }
     assert_eq!(read_all(&log).len(), 30);
+}
+
+#[tokio::test]
+async fn nothing_is_acknowledged_into_a_deleted_file() {
+    for fsync in [true, false] {
+        let mut bench = Bench::new(&[]);
+        bench.fsync = fsync;
+        let log = bench.open();
+        let batch = BatchFixture::default().records(1).build();
+        assert_eq!(
+            log.stored(log.append(&batch, NOW).unwrap().end).await,
+            Health::Well
+        );
+        std::fs::remove_dir_all(bench.dir.path().join("p")).unwrap();
+        let health = match log.append(&batch, NOW) {
+            Ok(appended) => log.stored(appended.end).await,
+            Err(_) => log.health(),
+        };
+        let Health::Broken(why) = health else {
+            panic!("{health:?} with fsync {fsync}");
+        };
+        assert!(why.contains("has been deleted"), "{why}");
+        assert!(matches!(
+            log.append(&batch, NOW),
+            Err(AppendError::Broken(_))
+        ));
+    }
+}
+
+#[tokio::test]
+async fn a_directory_that_is_only_moved_goes_on() {
+    let mut bench = Bench::new(&[]);
+    bench.fsync = true;
+    let log = bench.open();
+    let folder = bench.dir.path();
+    std::fs::rename(folder.join("p"), folder.join("q")).unwrap();
+    let batch = BatchFixture::default().records(1).build();
+    assert_eq!(
+        log.stored(log.append(&batch, NOW).unwrap().end).await,
+        Health::Well
+    );
 }
