@@ -108,6 +108,13 @@ fn finish(mut out: Vec<u8>, request_id: &str) -> Vec<u8> {
 
 /// Appends the text as a JSON string with its quotes.
 pub(crate) fn write_json_string(out: &mut Vec<u8>, text: &str) {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.as_bytes().iter().all(is_plain) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     serde_json::to_writer(out, text).expect("a string into a Vec cannot fail");
 }
 

@@ -299,3 +299,33 @@ fn hostile_bodies_end_quickly_with_a_short_message() {
         "Message[0].Body",
     );
 }
+
+/// A small request with escapes, non-ASCII text and unknown members, to be damaged.
+const SAMPLE: &str = "{\"DataHubId\":\"datahub-a\", \"X\":{\"y\":[1,-2.5e3,true,null,\"\\ud83d\\ude00\"]},\
+     \"Message\":[{\"Body\":\"plain\",\"Key\":\"k\\u00e9\"},{\"Key\":null,\"Body\":\"é\\n\\\"\\\\\"},{\"Body\":\"\"}]}";
+
+proptest::proptest! {
+    /// The quick reader accepts nothing that the exact one refuses, and reads the same.
+    #[test]
+    fn both_readers_agree_on_damaged_bodies(
+        edits in proptest::collection::vec((0..SAMPLE.len(), 0..4_u8, proptest::num::u8::ANY), 0..4),
+    ) {
+        let mut body = SAMPLE.as_bytes().to_vec();
+        for (at, kind, byte) in edits {
+            let at = at.min(body.len().saturating_sub(1));
+            let interesting = b"\\\"{}[],:u0\x00\x1f\x7f\xc3\xed\xff"[usize::from(byte) % 16];
+            match kind {
+                0 => body[at] = byte,
+                1 => body[at] = interesting,
+                2 => body.insert(at, interesting),
+                _ => body.truncate(at + 1),
+            }
+        }
+        let quick = parse_quickly(&body).map(Reading::finish);
+        let exact = parse_and_explain(&body);
+        match quick {
+            Some(Ok(quick)) => proptest::prop_assert_eq!(Ok(quick), exact),
+            Some(Err(_)) | None => proptest::prop_assert!(exact.is_err()),
+        }
+    }
+}

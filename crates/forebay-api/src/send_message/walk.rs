@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::Reading;
 
@@ -90,7 +90,7 @@ impl<'a> Visitor<'a> for Request<'_, 'a> {
                 }
                 None => {
                     reading.place = Place::Unknown;
-                    map.next_value::<Skipped>()?;
+                    map.next_value_seed(Skipped::default())?;
                 }
             }
             reading.place = Place::Request;
@@ -150,7 +150,7 @@ impl<'a> Visitor<'a> for MessageObject<'_, 'a> {
                     key = Some(map.next_value_seed(OptionalText)?);
                 }
                 None => {
-                    map.next_value::<Skipped>()?;
+                    map.next_value_seed(Skipped::default())?;
                 }
             }
             reading.place = Place::Message(index);
@@ -241,54 +241,79 @@ impl<'a> Visitor<'a> for OptionalText {
     }
 }
 
-/// Any value, checked and dropped. Unlike `serde::de::IgnoredAny` under serde_json it is subject
-/// to the depth limit and refuses strings that are not Unicode.
-struct Skipped;
+/// Arrays and objects within each other, in what is skipped.
+const MAX_DEPTH: u8 = 64;
 
-impl<'a> Deserialize<'a> for Skipped {
-    fn deserialize<D: Deserializer<'a>>(json: D) -> Result<Self, D::Error> {
-        json.deserialize_any(Self)
+/// Any value, checked and dropped. Unlike `serde::de::IgnoredAny` it has a depth limit under any
+/// reader (sonic-rs has none of its own: a body of brackets would end the process) and refuses
+/// strings that are not Unicode.
+struct Skipped {
+    deeper: u8,
+}
+
+impl Default for Skipped {
+    fn default() -> Self {
+        Self { deeper: MAX_DEPTH }
+    }
+}
+
+impl Skipped {
+    fn inside<E: Error>(self) -> Result<u8, E> {
+        let deeper = self.deeper.checked_sub(1);
+        deeper.ok_or_else(|| E::custom("recursion limit of 64 exceeded"))
+    }
+}
+
+impl<'a> DeserializeSeed<'a> for Skipped {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'a>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
     }
 }
 
 impl<'a> Visitor<'a> for Skipped {
-    type Value = Self;
+    type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON value")
     }
 
-    fn visit_bool<E: Error>(self, _: bool) -> Result<Self, E> {
-        Ok(self)
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_i64<E: Error>(self, _: i64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_u64<E: Error>(self, _: u64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_f64<E: Error>(self, _: f64) -> Result<Self, E> {
-        Ok(self)
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_str<E: Error>(self, _: &str) -> Result<Self, E> {
-        Ok(self)
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_unit<E: Error>(self) -> Result<Self, E> {
-        Ok(self)
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<Self, A::Error> {
-        while list.next_element::<Self>()?.is_some() {}
-        Ok(self)
+    fn visit_seq<A: SeqAccess<'a>>(self, mut list: A) -> Result<(), A::Error> {
+        let deeper = self.inside()?;
+        while list.next_element_seed(Self { deeper })?.is_some() {}
+        Ok(())
     }
 
-    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<Self, A::Error> {
-        while map.next_entry::<Self, Self>()?.is_some() {}
-        Ok(self)
+    fn visit_map<A: MapAccess<'a>>(self, mut map: A) -> Result<(), A::Error> {
+        let deeper = self.inside()?;
+        while map.next_key_seed(Self { deeper })?.is_some() {
+            map.next_value_seed(Self { deeper })?;
+        }
+        Ok(())
     }
 }

@@ -36,26 +36,65 @@ pub(super) struct CanonicalRequest<'a> {
 impl CanonicalRequest<'_> {
     /// The hash of the canonical request with these headers, in the order of `signed_headers`.
     ///
-    /// The text is hashed piece by piece and never exists as a whole.
     pub(super) fn hash<'h>(
         &self,
         headers: impl Iterator<Item = (&'h str, impl AsRef<[u8]>)>,
     ) -> HexHash {
-        let mut hash = Sha256::new_with_prefix(self.method);
-        hash.update(b"\n/\n");
-        hash.update(self.query);
-        hash.update(b"\n");
+        let mut text = Text::default();
+        text.push(self.method.as_bytes());
+        text.push(b"\n/\n");
+        text.push(self.query.as_bytes());
+        text.push(b"\n");
         for (name, value) in headers {
-            hash.update(name);
-            hash.update(b":");
-            hash.update(value);
-            hash.update(b"\n");
+            text.push(name.as_bytes());
+            text.push(b":");
+            text.push(value.as_ref());
+            text.push(b"\n");
         }
-        hash.update(b"\n");
-        hash.update(self.signed_headers);
-        hash.update(b"\n");
-        hash.update(self.payload);
-        hex_hash(hash)
+        text.push(b"\n");
+        text.push(self.signed_headers.as_bytes());
+        text.push(b"\n");
+        text.push(self.payload);
+        hex_hash(text.finish())
+    }
+}
+
+/// A text that is hashed as it grows. Its many short pieces are gathered first:
+/// each one given to the hash by itself costs more than its hashing.
+struct Text {
+    hash: Sha256,
+    gathered: [u8; 256],
+    len: usize,
+}
+
+impl Default for Text {
+    fn default() -> Self {
+        Self {
+            hash: Sha256::new(),
+            gathered: [0; 256],
+            len: 0,
+        }
+    }
+}
+
+impl Text {
+    fn push(&mut self, piece: &[u8]) {
+        if self.gathered.len() - self.len < piece.len() {
+            self.hash.update(&self.gathered[..self.len]);
+            self.len = 0;
+        }
+        match self.gathered.get_mut(self.len..self.len + piece.len()) {
+            Some(room) => {
+                room.copy_from_slice(piece);
+                self.len += piece.len();
+            }
+            None => self.hash.update(piece),
+        }
+    }
+
+    fn finish(mut self) -> Sha256 {
+        self.hash.update(&self.gathered[..self.len]);
+        self.hash
     }
 }
 
