@@ -13,7 +13,7 @@ use std::{
         Arc, OnceLock,
         atomic::{AtomicI64, AtomicU8, AtomicUsize, Ordering},
     },
-    task::Poll,
+    task::{Poll, Waker},
 };
 
 use futures_util::task::AtomicWaker;
@@ -168,8 +168,8 @@ impl Shipment {
         true
     }
 
-    fn expire_if_due(&self) {
-        if Instant::now() >= self.deadline {
+    fn expire_if_due(&self, now: Instant) {
+        if now >= self.deadline {
             self.expire();
         }
     }
@@ -210,14 +210,14 @@ impl PartHandle {
 
     /// Whether it waits to be sent and is still wanted. Looks at the deadline
     /// too: the request that would is gone if its caller has left.
-    pub(crate) fn is_open(&self) -> bool {
-        self.shipment.expire_if_due();
+    pub(crate) fn is_open(&self, now: Instant) -> bool {
+        self.shipment.expire_if_due(now);
         self.shipment.state(self.index) == State::Open
     }
 
     /// Marks it as sent, unless it was withdrawn: then it must not be sent.
-    pub(crate) fn send(&self, sent_ms: i64) -> bool {
-        self.shipment.expire_if_due();
+    pub(crate) fn send(&self, now: Instant, sent_ms: i64) -> bool {
+        self.shipment.expire_if_due(now);
         let part = &self.shipment.parts[self.index];
         // A step back of the wall clock must not put *sent* before *received*.
         part.sent_ms
@@ -279,18 +279,34 @@ impl Delivery {
     /// # Cancellation
     /// As with dropping the delivery: nothing is withdrawn.
     pub async fn outcome(self) -> Report {
-        let settled = poll_fn(|context| {
-            if self.shipment.unsettled.load(Ordering::Acquire) == 0 {
-                return Poll::Ready(());
-            }
-            self.shipment.waker.register(context.waker());
-            // It may have been settled between the look and the registration.
-            match self.shipment.unsettled.load(Ordering::Acquire) {
-                0 => Poll::Ready(()),
-                _ => Poll::Pending,
-            }
+        let settled = poll_fn(|context| match self.wakes(context.waker()) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
         });
-        if timeout_at(self.shipment.deadline, settled).await.is_err() {
+        // At the deadline `end` gives up what is left.
+        drop(timeout_at(self.shipment.deadline, settled).await);
+        self.end()
+    }
+
+    /// Whether every message is settled; if not, `waker` is woken when it is.
+    /// At the deadline it is not: whoever waits has to look at the clock too.
+    pub fn wakes(&self, waker: &Waker) -> bool {
+        if self.is_settled() {
+            return true;
+        }
+        self.shipment.waker.register(waker);
+        // It may have been settled between the look and the registration.
+        self.is_settled()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.shipment.unsettled.load(Ordering::Acquire) == 0
+    }
+
+    /// What became of the messages. Those that are not settled are given up
+    /// as at the deadline.
+    pub fn end(self) -> Report {
+        if !self.is_settled() {
             self.shipment.expire();
         }
         Report {
@@ -411,7 +427,7 @@ mod tests {
         let shipment = shipment(&admission, &[2], Duration::from_secs(60));
         let part = shipment.part(0);
         let delivery = Delivery::new(shipment, Vec::new());
-        assert!(part.send(2_000));
+        assert!(part.send(Instant::now(), 2_000));
         part.ack(41);
         let report = delivery.outcome().await;
         assert!(report.all_stored());
@@ -434,9 +450,9 @@ mod tests {
         let parts: Vec<_> = (0..3).map(|part| shipment.part(part)).collect();
         let places = (0..3).rev().map(|part| Place { part, index: 0 }).collect();
         let delivery = Delivery::new(shipment, places);
-        assert!(parts[0].send(1));
+        assert!(parts[0].send(Instant::now(), 1));
         parts[0].ack(7);
-        assert!(parts[1].send(1));
+        assert!(parts[1].send(Instant::now(), 1));
         let report = delivery.outcome().await;
         assert!(!report.all_stored());
         let outcomes = outcomes(&report);
@@ -454,7 +470,7 @@ mod tests {
         };
         assert_eq!(outcomes[2], acked, "sent is never before received");
         // Too late: what was withdrawn is not sent, what is unknown stays so.
-        assert!(!parts[2].send(2));
+        assert!(!parts[2].send(Instant::now(), 2));
         parts[1].ack(8);
         assert!(matches!(
             report.outcomes().nth(1),
@@ -468,7 +484,7 @@ mod tests {
         let shipment = shipment(&admission, &[1, 1], Duration::from_secs(60));
         let parts: Vec<_> = (0..2).map(|part| shipment.part(part)).collect();
         let places = (0..2).map(|part| Place { part, index: 0 }).collect();
-        assert!(parts[0].send(1));
+        assert!(parts[0].send(Instant::now(), 1));
         let reason: Arc<str> = "topic is gone".into();
         parts.iter().for_each(|part| part.refuse(&reason));
         let report = Delivery::new(shipment, places).outcome().await;

@@ -95,7 +95,7 @@ impl Engine {
     pub fn start(config: &EngineConfig) -> Self {
         let telemetry = Telemetry::new();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = Arc::new(ProducerThreads::start(cores / 4));
+        let threads = Arc::new(ProducerThreads::new(cores / 4));
         let instances: Vec<_> = config
             .instances
             .iter()
@@ -125,6 +125,15 @@ impl Engine {
         });
         upkeep::start(&shared);
         Self { shared }
+    }
+
+    /// Lets producers run on the calling arbiter, beside what hands over to
+    /// them. To be called before the first message.
+    ///
+    /// # Panics
+    /// Outside an actix system.
+    pub fn host_producers_here(&self) {
+        self.shared.threads.offer(actix_rt::Arbiter::current());
     }
 
     /// The tasks, for looking them up.
@@ -312,13 +321,18 @@ impl Engine {
         }
     }
 
-    /// Waits until everything handed over is settled, at most for `grace`,
-    /// then stops the registry and the producers.
-    pub async fn shutdown(self, grace: Duration) {
+    /// Waits until everything handed over is settled, at most for `grace`.
+    /// To be called while the threads that host producers still run.
+    pub async fn settled(&self, grace: Duration) {
         let until = Instant::now() + grace;
         while !self.shared.is_idle() && Instant::now() < until {
             tokio::time::sleep(SETTLE_INTERVAL).await;
         }
+    }
+
+    /// Stops the registry, and the producers that run on threads of the
+    /// engine's own; what is under way there is dropped.
+    pub async fn shutdown(self) {
         self.shared.registry.stop().await;
         self.shared.threads.stop();
     }

@@ -1,8 +1,9 @@
 //! A Kafka cluster known to Forebay, and the threads that write to it.
 
 use std::{
+    collections::HashMap,
     hash::{DefaultHasher, Hash, Hasher},
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::Duration,
 };
 
@@ -38,37 +39,67 @@ pub struct InstanceConfig {
     pub embedded: bool,
 }
 
-/// The threads on which producers run: few, since waking another thread is
-/// what costs, and a thread's connections are shared by all its partitions.
-#[derive(Debug)]
+/// The threads on which producers run: few, since a thread's connections are
+/// shared by all its partitions, and batches grow with what shares them.
+///
+/// They are HTTP workers where there are some ([`ProducerThreads::offer`]),
+/// because waking another thread is the dearest part of a small request: see
+/// `docs/adr/0005-producers-on-http-workers.md`.
+#[derive(Debug, Default)]
 pub(crate) struct ProducerThreads {
-    handles: Vec<ArbiterHandle>,
-    arbiters: Mutex<Vec<Arbiter>>,
+    count: usize,
+    offered: Mutex<Vec<ArbiterHandle>>,
+    /// Settled with the first producer.
+    chosen: OnceLock<Vec<ArbiterHandle>>,
+    /// Threads of our own, where none was offered.
+    own: Mutex<Vec<Arbiter>>,
 }
 
 impl ProducerThreads {
-    pub(crate) fn start(count: usize) -> Self {
-        let arbiters: Vec<_> = (0..count.max(1)).map(|_| Arbiter::new()).collect();
-        let handles = arbiters.iter().map(Arbiter::handle).collect();
+    /// At most `count` of them.
+    pub(crate) fn new(count: usize) -> Self {
         Self {
-            handles,
-            arbiters: Mutex::new(arbiters),
+            count: count.max(1),
+            ..Self::default()
         }
     }
 
-    /// Stops the threads and waits for them; what is under way is dropped.
+    /// Producers may run on this arbiter. Without effect once one was started.
+    pub(crate) fn offer(&self, thread: ArbiterHandle) {
+        self.offered.lock().push(thread);
+    }
+
+    fn chosen(&self) -> &[ArbiterHandle] {
+        self.chosen.get_or_init(|| {
+            let mut offered = self.offered.lock();
+            offered.truncate(self.count);
+            if !offered.is_empty() {
+                return std::mem::take(&mut *offered);
+            }
+            let own: Vec<_> = (0..self.count).map(|_| Arbiter::new()).collect();
+            let handles = own.iter().map(Arbiter::handle).collect();
+            *self.own.lock() = own;
+            handles
+        })
+    }
+
+    /// Stops threads of our own and waits for them; what is under way there
+    /// is dropped.
     pub(crate) fn stop(&self) {
-        for arbiter in self.arbiters.lock().drain(..) {
+        for arbiter in self.own.lock().drain(..) {
             arbiter.stop();
             // A thread that has panicked has already said so.
             drop(arbiter.join());
         }
     }
 
-    fn index(&self, topic: &str, partition: i32) -> usize {
+    /// The thread of a partition: neighbours on different ones.
+    fn of(&self, topic: &str, partition: i32) -> (usize, &ArbiterHandle) {
+        let chosen = self.chosen();
         let mut hasher = DefaultHasher::new();
         topic.hash(&mut hasher);
-        (hasher.finish() as usize).wrapping_add(partition as usize) % self.handles.len()
+        let index = (hasher.finish() as usize).wrapping_add(partition as usize) % chosen.len();
+        (index, &chosen[index])
     }
 }
 
@@ -80,8 +111,8 @@ pub(crate) struct Instance {
     pub(crate) metrics: Arc<InstanceMetrics>,
     pub(crate) topics: DashMap<String, Arc<Topic>>,
     threads: Arc<ProducerThreads>,
-    /// One set for each producer thread.
-    lanes: Vec<ProduceLanes>,
+    /// One set for each producer thread; those in use.
+    lanes: Mutex<HashMap<usize, ProduceLanes>>,
     batches: BatchMetrics,
     last_contact: Mutex<Option<Instant>>,
     /// Told when a partition seems to be gone, or its leader lost.
@@ -96,10 +127,6 @@ impl Instance {
     ) -> Self {
         let cluster = Cluster::new(ClusterConfig::new(config.brokers.clone()));
         let metrics = telemetry.instance(&config.id);
-        let lanes = threads.handles.iter();
-        let lanes = lanes
-            .map(|_| ProduceLanes::new(cluster.clone(), metrics.clone()))
-            .collect();
         Self {
             id: config.id.clone(),
             embedded: config.embedded,
@@ -107,7 +134,7 @@ impl Instance {
             metrics,
             topics: DashMap::new(),
             threads,
-            lanes,
+            lanes: Mutex::default(),
             batches: telemetry.batches.clone(),
             last_contact: Mutex::default(),
             suspicion: Arc::default(),
@@ -151,13 +178,14 @@ impl Instance {
         queue: &Arc<PartitionQueue>,
     ) -> Addr<ProducerActor> {
         let partition = queue.partition();
-        let thread = self.threads.index(topic, partition);
-        let lanes = self.lanes[thread].clone();
+        let (index, thread) = self.threads.of(topic, partition);
+        let make = || ProduceLanes::new(self.cluster.clone(), self.metrics.clone());
+        let lanes = self.lanes.lock().entry(index).or_insert_with(make).clone();
         let writer = IdempotentWriter::new(Arc::clone(topic), partition, lanes);
         let writer = Box::new(writer.reporting_to(queue.failing_flag()));
         let (queue, batches) = (Arc::clone(queue), self.batches.clone());
         let suspicion = Arc::clone(&self.suspicion);
-        Actor::start_in_arbiter(&self.threads.handles[thread], move |_| {
+        Actor::start_in_arbiter(thread, move |_| {
             ProducerActor::new(queue, writer, batches, suspicion)
         })
     }

@@ -53,15 +53,16 @@ impl Running {
             );
         }
         self.close_the_door(last).await;
+        // Producers run on the API's threads, which end with its server.
+        let left = last.saturating_duration_since(Instant::now());
+        self.engine.settled(left).await;
         // Closes idle connections, and the others once their answer is out.
         let closed = timeout_at(last, self.api_server.handle.stop(finished)).await;
         if closed.is_err() {
             tracing::warn!("the grace is over, open connections are cut");
         }
         drop(self.api_socket);
-        self.engine
-            .shutdown(last.saturating_duration_since(Instant::now()))
-            .await;
+        self.engine.shutdown().await;
         if let Some(embedded) = self.embedded {
             // What it has acknowledged needs nothing more than the next start.
             if timeout_at(last, embedded.stop()).await.is_err() {
@@ -97,8 +98,8 @@ impl Running {
     }
 
     /// Waits until the replica can no longer do its work by itself: a
-    /// listener or the embedded broker has ended without being asked to, or the registry's topic is
-    /// of a kind that cannot be used. Returns the reason.
+    /// listener or the embedded broker has ended without being asked to, or
+    /// the registry's topic is of a kind that cannot be used. Returns the reason.
     pub async fn failed(&mut self) -> String {
         let broker_ended = async {
             match &self.embedded {

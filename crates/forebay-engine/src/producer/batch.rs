@@ -57,10 +57,10 @@ impl PendingBatch for QueuedBatch {
     fn seal(&mut self) -> Option<SealedBatch> {
         loop {
             let mut batch = self.queue.take()?;
-            let sent_ms = clock::unix_millis();
+            let (now, sent_ms) = (Instant::now(), clock::unix_millis());
             // From here on a part can no longer be withdrawn; one that was
             // withdrawn before must not reach the connection.
-            let dropped = batch.retain(|part| part.handle.send(sent_ms));
+            let dropped = batch.retain(|part| part.handle.send(now, sent_ms));
             self.queue.relieve(dropped);
             let Some(give_up) = batch
                 .parts
@@ -82,7 +82,7 @@ impl PendingBatch for QueuedBatch {
             }
             *self.sealed.0.lock() = Some(Sealed {
                 parts: batch.parts,
-                at: Instant::now(),
+                at: now,
             });
             return Some(SealedBatch {
                 records: batch.encoder,

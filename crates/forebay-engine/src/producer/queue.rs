@@ -216,6 +216,7 @@ impl OpenBatch {
     }
 
     fn purge(&mut self) -> u64 {
-        self.retain(|part| part.handle.is_open())
+        let now = Instant::now();
+        self.retain(|part| part.handle.is_open(now))
     }
 }

@@ -1,6 +1,6 @@
 //! Produce, versions 3–7: batches as they are, error codes as numbers.
 
-use std::{collections::HashMap, io::Cursor, time::Duration};
+use std::{io::Cursor, time::Duration};
 
 use rskafka::protocol::{
     api_key::ApiKey,
@@ -72,8 +72,8 @@ impl WriteVersionedType<Vec<u8>> for RawProduce<'_> {
 /// The broker's answer.
 #[derive(Debug, Default)]
 pub(crate) struct ProduceAnswer {
-    /// By topic.
-    topics: HashMap<String, Vec<ProducedPartition>>,
+    /// By topic, in the broker's order; few, so they are looked through.
+    topics: Vec<(String, Vec<ProducedPartition>)>,
     /// For how long the broker does not read on.
     pub(crate) throttle: Duration,
 }
@@ -93,8 +93,8 @@ pub(crate) struct ProducedPartition {
 impl ProduceAnswer {
     /// What became of a partition's batch; `None` if the broker left it out.
     pub(crate) fn partition(&self, topic: &str, partition: i32) -> Option<ProducedPartition> {
-        self.topics
-            .get(topic)?
+        let (_, partitions) = self.topics.iter().find(|(name, _)| name == topic)?;
+        partitions
             .iter()
             .find(|answer| answer.partition == partition)
             .copied()
@@ -130,7 +130,7 @@ impl ReadVersionedType<Cursor<Vec<u8>>> for ProduceAnswer {
                 Ok((name, partitions))
             })?;
             Ok(Self {
-                topics: topics.into_iter().collect(),
+                topics,
                 throttle: reader.throttle()?,
             })
         })

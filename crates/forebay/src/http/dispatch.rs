@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix::dev::SendError;
 use actix::{Actor as _, Addr};
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::CONTENT_LENGTH;
@@ -21,12 +22,14 @@ use super::answer::Answer;
 use super::authenticate::claimed_action;
 use super::body::{self, BodyFault, FIRST_STEP};
 use super::error;
-use super::ingress::{Accepted, IngressActor};
+use super::ingress::{Accepted, Ingest, IngressActor};
 use super::message_actions;
 use super::raw_request::{Head, RawRequest};
+use super::reply::{Awaited, reply};
 use super::request_id::{RequestId, RequestIds};
 use super::send_message;
 use super::shared::Shared;
+use super::task_actions::TaskAction;
 use crate::lifecycle::Phase;
 
 /// Reserved for a request besides its head and body: bookkeeping, answer.
@@ -46,6 +49,7 @@ impl Worker {
     /// Starts the worker's actor on this thread's arbiter.
     pub(super) fn start(shared: Arc<Shared>) -> Rc<Self> {
         let ingress = IngressActor::new(Arc::clone(&shared)).start();
+        shared.engine.host_producers_here();
         Rc::new(Self {
             shared,
             ids: RequestIds::new(),
@@ -76,7 +80,7 @@ impl Worker {
             self.answer(&mut request, id).await
         } else {
             self.shared.metrics.shed_draining.increment(1);
-            self.refuse(&mut request, error::draining(), id).await
+            Box::pin(self.refuse(&mut request, error::draining(), id)).await
         };
         self.record(&answer, id, started.elapsed());
         let draining = self.shared.lifecycle.phase() > Phase::Serving;
@@ -101,7 +105,7 @@ impl Worker {
         let declared = declared_length(request);
         let mut permit = match self.admit(request, declared) {
             Ok(permit) => permit,
-            Err(error) => return self.refuse(request, error, id).await,
+            Err(error) => return Box::pin(self.refuse(request, error, id)).await,
         };
         let mut payload = request.take_payload();
         let head = Head {
@@ -114,7 +118,7 @@ impl Worker {
             Ok(body) => body,
             Err(fault) => {
                 drop(permit);
-                return self.cut(&fault, &head, payload, id).await;
+                return Box::pin(self.cut(&fault, &head, payload, id)).await;
             }
         };
         // The body's last byte is here: from now on the time counts.
@@ -149,40 +153,57 @@ impl Worker {
     /// Hands the complete request to the worker's actor and waits for what
     /// comes of it.
     async fn run(&self, mut request: RawRequest, id: RequestId) -> Answer {
-        let claimed = claimed_action(&request.head);
         loop {
             let deadline = request.deadline;
-            match self.ingress().send(request).await {
-                Ok(Ok(Accepted::TopicNotLoaded {
+            // What is seldom is boxed: this future is moved for every request.
+            match self.hand_over(request).await.said(deadline).await {
+                Some(Ok(Accepted::Delivery { delivery, spec })) => {
+                    let result = send_message::answer(&spec, &delivery.end(), id.as_str());
+                    return Answer::of(Action::SendMessage, result, id);
+                }
+                Some(Ok(Accepted::TopicNotLoaded {
                     topic,
                     request: again,
                 })) => {
-                    if let Err(error) = loaded(&topic, deadline).await {
+                    if let Err(error) = Box::pin(loaded(&topic, deadline)).await {
                         return Answer::error(Some(Action::SendMessage), error, id);
                     }
                     request = again;
                 }
-                Ok(Ok(Accepted::Delivery { delivery, spec })) => {
-                    let report = delivery.outcome().await;
-                    let result = send_message::answer(&spec, &report, id.as_str());
-                    return Answer::of(Action::SendMessage, result, id);
+                Some(Ok(Accepted::TaskAction(action))) => {
+                    return Box::pin(self.act(action, id)).await;
                 }
-                Ok(Ok(Accepted::TaskAction(query)))
-                    if message_actions::reads_messages(query.action) =>
-                {
-                    let action = query.action;
-                    let result = message_actions::run(query, &self.shared, id.as_str()).await;
-                    return Answer::of_query(action, result, id);
-                }
-                Ok(Ok(Accepted::TaskAction(task_action))) => {
-                    let action = task_action.action;
-                    let result = task_action.run(&self.shared, id.as_str()).await;
-                    return Answer::of(action, result, id);
-                }
-                Ok(Err(refused)) => return Answer::error(refused.action, refused.error, id),
-                Err(mailbox) => return Answer::error(claimed, error::mailbox(&mailbox), id),
+                Some(Err(refused)) => return Answer::error(refused.action, refused.error, id),
+                None => return Answer::error(None, error::worker_died(), id),
             }
         }
+    }
+
+    /// Puts the request into the actor's mailbox.
+    async fn hand_over(&self, request: RawRequest) -> Awaited {
+        let (reply, awaited) = reply();
+        let mut ingest = Ingest { request, reply };
+        loop {
+            match self.ingress().try_send(ingest) {
+                Ok(()) => return awaited,
+                // Its turn comes before ours.
+                Err(SendError::Full(again)) => ingest = again,
+                // `ingress` makes a new one.
+                Err(SendError::Closed(again)) => ingest = again,
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Any action but SendMessage.
+    async fn act(&self, action: TaskAction, id: RequestId) -> Answer {
+        let name = action.action;
+        if message_actions::reads_messages(name) {
+            let result = message_actions::run(action, &self.shared, id.as_str()).await;
+            return Answer::of_query(name, result, id);
+        }
+        let result = action.run(&self.shared, id.as_str()).await;
+        Answer::of(name, result, id)
     }
 
     /// Refuses a request whose body has not been read, holding nothing.

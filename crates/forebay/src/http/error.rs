@@ -124,6 +124,11 @@ pub(super) fn internal(error: impl std::fmt::Display) -> ApiError {
     ApiError::new(ErrorCode::InternalError, "internal error")
 }
 
+/// The worker's actor died while it had the request, or before its turn.
+pub(super) fn worker_died() -> ApiError {
+    unknown("the worker that had the request has failed")
+}
+
 /// A mailbox that did not answer: the message may have been handled.
 pub(super) fn mailbox(error: &MailboxError) -> ApiError {
     match error {

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use actix::{Actor, Context, Handler, Message, MessageResult};
+use actix::{Actor, Context, Handler, Message};
 use actix_web::http::header::CONTENT_ENCODING;
 use forebay_api::tc3::{SigningKeyCache, Verifier};
 use forebay_api::{Action, ApiError, ErrorCode, send_message::parse};
@@ -18,6 +18,7 @@ use forebay_engine::task::TaskSpec;
 
 use super::authenticate::{self, Caller};
 use super::raw_request::RawRequest;
+use super::reply::Reply;
 use super::send_message::{self, Submitted};
 use super::shared::Shared;
 use super::task_actions::TaskAction;
@@ -53,8 +54,14 @@ pub(super) struct Refused {
     pub(super) error: ApiError,
 }
 
-impl Message for RawRequest {
-    type Result = Result<Accepted, Refused>;
+/// A request, and where to say what comes of it.
+pub(super) struct Ingest {
+    pub(super) request: RawRequest,
+    pub(super) reply: Reply,
+}
+
+impl Message for Ingest {
+    type Result = ();
 }
 
 /// See the module.
@@ -131,11 +138,12 @@ impl Actor for IngressActor {
     }
 }
 
-impl Handler<RawRequest> for IngressActor {
-    type Result = MessageResult<RawRequest>;
+impl Handler<Ingest> for IngressActor {
+    type Result = ();
 
-    fn handle(&mut self, request: RawRequest, _: &mut Self::Context) -> Self::Result {
-        MessageResult(self.accept(request))
+    fn handle(&mut self, ingest: Ingest, _: &mut Self::Context) {
+        let Ingest { request, reply } = ingest;
+        reply.say(self.accept(request));
     }
 }
 

@@ -15,6 +15,7 @@ mod ingress;
 mod message_actions;
 mod problem_log;
 mod raw_request;
+mod reply;
 mod request_id;
 mod request_metrics;
 mod send_message;

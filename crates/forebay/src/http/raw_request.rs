@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{self, HeaderMap, HeaderName};
 use actix_web::http::{Method, Uri};
 use bytes::Bytes;
 use forebay_api::tc3::{HeaderValue, Headers};
@@ -33,7 +33,10 @@ impl Headers for Head {
     /// (X-Forwarded-Host, Forwarded) is not what the client signed, and
     /// anybody can send it.
     fn get(&self, lower_case_name: &str) -> HeaderValue<'_> {
-        let mut values = self.headers.get_all(lower_case_name);
+        let mut values = match known(lower_case_name) {
+            Some(name) => self.headers.get_all(name),
+            None => self.headers.get_all(lower_case_name),
+        };
         match (values.next(), values.next()) {
             (Some(value), None) => HeaderValue::One(value.as_bytes()),
             (Some(_), Some(_)) => HeaderValue::Repeated,
@@ -48,10 +51,31 @@ impl Headers for Head {
     }
 }
 
+/// The names that every request is asked for. Looking a header up by a text
+/// checks and hashes the text as a name first, which costs more than the look.
+fn known(lower_case_name: &str) -> Option<HeaderName> {
+    const ACTION: HeaderName = HeaderName::from_static("x-tc-action");
+    const VERSION: HeaderName = HeaderName::from_static("x-tc-version");
+    const TIMESTAMP: HeaderName = HeaderName::from_static("x-tc-timestamp");
+    const TOKEN: HeaderName = HeaderName::from_static("x-tc-token");
+    const CONTENT_SHA256: HeaderName = HeaderName::from_static("x-tc-content-sha256");
+    match lower_case_name {
+        "authorization" => Some(header::AUTHORIZATION),
+        "host" => Some(header::HOST),
+        "content-type" => Some(header::CONTENT_TYPE),
+        "x-tc-action" => Some(ACTION),
+        "x-tc-version" => Some(VERSION),
+        "x-tc-timestamp" => Some(TIMESTAMP),
+        "x-tc-token" => Some(TOKEN),
+        "x-tc-content-sha256" => Some(CONTENT_SHA256),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use actix_web::http::header::{HOST, HeaderName, HeaderValue as Value};
+    use actix_web::http::header::{HOST, HeaderValue as Value};
 
     fn head(uri: &'static str, headers: &[(&'static str, &'static str)]) -> Head {
         let mut map = HeaderMap::new();
