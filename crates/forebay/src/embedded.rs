@@ -1,9 +1,10 @@
 //! The embedded broker of a replica that was given no Kafka, and what a
 //! newcomer finds in it.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -65,7 +66,12 @@ impl EmbeddedBroker {
                 let path = path.clone();
                 move |source| EmbeddedError::Io { path, source }
             };
-            fs::create_dir_all(&config.data_dir).map_err(failed(&config.data_dir))?;
+            // Messages are nobody else's business.
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&config.data_dir)
+                .map_err(failed(&config.data_dir))?;
             File::create(&quickstart_pending).map_err(failed(&quickstart_pending))?;
         }
         let mut broker = BrokerConfig::new(dir, Arc::new(unix_millis));

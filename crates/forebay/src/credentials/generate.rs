@@ -1,8 +1,8 @@
 //! The first credentials, made once.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use super::file::CredentialsError;
@@ -22,7 +22,11 @@ pub(super) fn make_if_missing(path: &Path) -> Result<bool, CredentialsError> {
 /// directory never see half a file, and the first one's stays.
 fn make(path: &Path) -> io::Result<bool> {
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder)?;
+        // The embedded broker's messages will lie there too.
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)?;
     }
     let draft = path.with_extension(format!("new-{}", std::process::id()));
     let linked = write_draft(&draft).and_then(|()| fs::hard_link(&draft, path));
@@ -82,6 +86,8 @@ mod tests {
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,
             0o600
         );
+        let folder = fs::metadata(path.parent().unwrap()).unwrap();
+        assert_eq!(folder.permissions().mode() & 0o777, 0o700);
         assert!(!make_if_missing(&path).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), first);
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
