@@ -10,7 +10,7 @@ use std::io;
 use serde::Serialize;
 
 use crate::error_code::{ApiError, ErrorCode};
-use crate::message_id::write_place;
+use crate::message_id::{write_position, write_times};
 
 pub use crate::partly_stored::PartlyStored;
 
@@ -125,7 +125,11 @@ pub struct MessageIds {
     out: Vec<u8>,
     /// `"<datahub id>:<topic>:`, with the opening quote and escaped once for all.
     head: Vec<u8>,
+    /// `:<received>:<sent>`, which all messages of a batch share.
+    times: Vec<u8>,
     received_ms: i64,
+    /// What `times` is for.
+    sent_ms: Option<i64>,
     empty: bool,
 }
 
@@ -139,7 +143,9 @@ impl MessageIds {
         Self {
             out,
             head,
+            times: Vec::new(),
             received_ms,
+            sent_ms: None,
             empty: true,
         }
     }
@@ -150,8 +156,14 @@ impl MessageIds {
             self.out.push(b',');
         }
         self.empty = false;
+        if self.sent_ms != Some(sent_ms) {
+            self.sent_ms = Some(sent_ms);
+            self.times.clear();
+            write_times(&mut self.times, self.received_ms, sent_ms);
+        }
         self.out.extend_from_slice(&self.head);
-        write_place(&mut self.out, partition, offset, self.received_ms, sent_ms);
+        write_position(&mut self.out, partition, offset);
+        self.out.extend_from_slice(&self.times);
         self.out.push(b'"');
     }
 

@@ -75,9 +75,22 @@ pub(crate) fn write_place(
     received_ms: i64,
     sent_ms: i64,
 ) {
+    write_position(out, partition, offset);
+    write_times(out, received_ms, sent_ms);
+}
+
+/// Appends `<partition>:<offset>`.
+pub(crate) fn write_position(out: &mut Vec<u8>, partition: i32, offset: i64) {
     let mut digits = itoa::Buffer::new();
     out.extend_from_slice(digits.format(partition).as_bytes());
-    for number in [offset, received_ms, sent_ms] {
+    out.push(b':');
+    out.extend_from_slice(digits.format(offset).as_bytes());
+}
+
+/// Appends `:<received>:<sent>`.
+pub(crate) fn write_times(out: &mut Vec<u8>, received_ms: i64, sent_ms: i64) {
+    let mut digits = itoa::Buffer::new();
+    for number in [received_ms, sent_ms] {
         out.push(b':');
         out.extend_from_slice(digits.format(number).as_bytes());
     }
