@@ -9,6 +9,7 @@ import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
+import java.util.zip.CRC32;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
 import org.apache.kafka.clients.admin.ConfigEntry;
@@ -48,6 +49,8 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  *       group, on a new topic for each codec, whose names begin so. {@code opens-batches} is false
  *       where times are looked up by whole batches as soon as they are compressed.
  *   <li>{@code admin <topic>}: the admin client, on topics whose names begin so.
+ *   <li>{@code read <topic>}: prints {@code partition offset key CRC-32-of-value} of each record of
+ *       a topic, in no particular order of partitions.
  * </ul>
  */
 public final class ClientScenarios {
@@ -69,6 +72,7 @@ public final class ClientScenarios {
             switch (args[0]) {
                 case "records" -> scenarios.records(args[2], Boolean.parseBoolean(args[3]));
                 case "admin" -> scenarios.admin(args[2]);
+                case "read" -> scenarios.read(args[2]);
                 default -> throw new IllegalArgumentException("no scenario " + args[0]);
             }
         }
@@ -230,6 +234,38 @@ public final class ClientScenarios {
                     }
                     return null;
                 });
+    }
+
+    // --- read
+
+    private void read(String topic) {
+        try (KafkaConsumer<byte[], byte[]> consumer = consumer()) {
+            List<TopicPartition> partitions =
+                    consumer.partitionsFor(topic, PATIENCE).stream()
+                            .map(one -> new TopicPartition(topic, one.partition()))
+                            .toList();
+            consumer.assign(partitions);
+            consumer.seekToBeginning(partitions);
+            Map<TopicPartition, Long> ends = consumer.endOffsets(partitions, PATIENCE);
+            long deadline = System.nanoTime() + PATIENCE.toNanos();
+            while (partitions.stream()
+                    .anyMatch(one -> consumer.position(one, PATIENCE) < ends.get(one))) {
+                if (System.nanoTime() > deadline) {
+                    throw new IllegalStateException("not at the end within " + PATIENCE);
+                }
+                for (ConsumerRecord<byte[], byte[]> record : consumer.poll(Duration.ofSeconds(1))) {
+                    CRC32 sum = new CRC32();
+                    sum.update(record.value());
+                    byte[] key = record.key();
+                    System.out.printf(
+                            "%d %d %s %08x%n",
+                            record.partition(),
+                            record.offset(),
+                            key == null ? "-" : new String(key, StandardCharsets.UTF_8),
+                            sum.getValue());
+                }
+            }
+        }
     }
 
     // --- admin

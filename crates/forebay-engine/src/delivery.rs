@@ -218,11 +218,24 @@ impl PartHandle {
     /// Marks it as sent, unless it was withdrawn: then it must not be sent.
     pub(crate) fn send(&self, now: Instant, sent_ms: i64) -> bool {
         self.shipment.expire_if_due(now);
-        let part = &self.shipment.parts[self.index];
-        // A step back of the wall clock must not put *sent* before *received*.
-        part.sent_ms
-            .store(sent_ms.max(self.shipment.received_ms), Ordering::Relaxed);
+        self.stamp(sent_ms);
         self.shipment.advance(self.index, State::Open, State::Sent)
+    }
+
+    /// Says when it was sent. Only before it can be acknowledged.
+    pub(crate) fn stamp(&self, sent_ms: i64) {
+        // A step back of the wall clock must not put *sent* before *received*.
+        self.shipment.parts[self.index]
+            .sent_ms
+            .store(sent_ms.max(self.shipment.received_ms), Ordering::Relaxed);
+    }
+
+    /// For how long it waited to be sent, in milliseconds.
+    pub(crate) fn waited_ms(&self) -> i64 {
+        let sent_ms = self.shipment.parts[self.index]
+            .sent_ms
+            .load(Ordering::Relaxed);
+        sent_ms.saturating_sub(self.shipment.received_ms).max(0)
     }
 
     pub(crate) fn ack(&self, base_offset: i64) {

@@ -13,6 +13,7 @@ use dashmap::DashMap;
 use forebay_kafka::{
     cluster::{Cluster, ClusterConfig},
     produce::ProduceLanes,
+    record_batch::compress::Codec,
     writer::IdempotentWriter,
 };
 use parking_lot::Mutex;
@@ -37,6 +38,9 @@ pub struct InstanceConfig {
     /// The development store in this process, whose topics' lack of replicas
     /// is not worth a warning.
     pub embedded: bool,
+    /// What batches of messages are compressed with; `None` is not at all. The
+    /// registry's records never are.
+    pub compression: Option<Codec>,
 }
 
 /// The threads on which producers run: few, since a thread's connections are
@@ -111,6 +115,7 @@ pub(crate) struct Instance {
     pub(crate) metrics: Arc<InstanceMetrics>,
     pub(crate) topics: DashMap<String, Arc<Topic>>,
     threads: Arc<ProducerThreads>,
+    compression: Option<Codec>,
     /// One set for each producer thread; those in use.
     lanes: Mutex<HashMap<usize, ProduceLanes>>,
     batches: BatchMetrics,
@@ -134,6 +139,7 @@ impl Instance {
             metrics,
             topics: DashMap::new(),
             threads,
+            compression: config.compression,
             lanes: Mutex::default(),
             batches: telemetry.batches.clone(),
             last_contact: Mutex::default(),
@@ -179,7 +185,10 @@ impl Instance {
     ) -> Addr<ProducerActor> {
         let partition = queue.partition();
         let (index, thread) = self.threads.of(topic, partition);
-        let make = || ProduceLanes::new(self.cluster.clone(), self.metrics.clone());
+        let make = || {
+            let (cluster, metrics) = (self.cluster.clone(), self.metrics.clone());
+            ProduceLanes::compressing(cluster, metrics, self.compression)
+        };
         let lanes = self.lanes.lock().entry(index).or_insert_with(make).clone();
         let writer = IdempotentWriter::new(Arc::clone(topic), partition, lanes);
         let writer = Box::new(writer.reporting_to(queue.failing_flag()));

@@ -32,6 +32,8 @@
 //! A caller that leaves withdraws nothing.
 
 pub mod admission;
+#[doc(hidden)]
+pub mod bench_support;
 pub mod clock;
 pub mod delivery;
 mod engine;
@@ -49,6 +51,7 @@ mod topic;
 mod upkeep;
 
 pub use engine::{Engine, EngineConfig, TopicError, TopicInfo};
+pub use forebay_kafka::record_batch::compress::Codec;
 pub use instance::InstanceConfig;
 pub use submit::{OutgoingMessage, SubmitError};
 pub use topic::Topic;

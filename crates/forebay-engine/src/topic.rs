@@ -77,6 +77,22 @@ impl Topic {
         }
     }
 
+    /// A topic that is loaded and asks no cluster: for benchmarks.
+    pub(crate) fn with_producers(
+        name: &str,
+        instance: Arc<Instance>,
+        producers: Vec<Producer>,
+    ) -> Self {
+        let view = TopicView {
+            partitions: producers.into_iter().map(Arc::new).collect(),
+            max_message_bytes: DEFAULT_MAX_MESSAGE_BYTES,
+            warning: None,
+        };
+        let topic = Self::new(name, instance);
+        topic.view.store(Some(Arc::new(view)));
+        topic
+    }
+
     /// `None` until it was loaded once.
     pub(crate) fn view(&self) -> Option<Arc<TopicView>> {
         self.view.load_full()
@@ -218,6 +234,16 @@ impl Topic {
         let view = self.view();
         let mut producers = view.iter().flat_map(|view| &view.partitions);
         producers.all(|producer| producer.queue.burden() == 0 && producer.queue.oldest().is_zero())
+    }
+}
+
+impl Producer {
+    /// One that is there before its first message.
+    pub(crate) fn started(queue: Arc<PartitionQueue>, address: Addr<ProducerActor>) -> Self {
+        Self {
+            queue,
+            address: OnceLock::from(address),
+        }
     }
 }
 

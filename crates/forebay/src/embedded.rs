@@ -12,7 +12,7 @@ use forebay_broker::{Broker, BrokerConfig, DiskSpace};
 use forebay_engine::clock::unix_millis;
 use forebay_engine::registry::{CreateTask, RegistryError};
 use forebay_engine::task::{NewTask, Target, TargetKind, TaskId};
-use forebay_engine::{Engine, telemetry};
+use forebay_engine::{Codec, Engine, telemetry};
 use metrics::Gauge;
 
 use crate::config::{Config, DEFAULT_INSTANCE, InstanceConfig};
@@ -85,10 +85,11 @@ impl EmbeddedBroker {
     }
 
     /// How the engine reaches it: as any other Kafka.
-    pub(crate) fn instance(&self) -> InstanceConfig {
+    pub(crate) fn instance(&self, compression: Option<Codec>) -> InstanceConfig {
         InstanceConfig {
             id: DEFAULT_INSTANCE.to_owned(),
             brokers: vec![reachable(self.broker.local_addr()).to_string()],
+            compression,
         }
     }
 

@@ -118,7 +118,8 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
 
     let embedded = if config.instances.is_empty() {
         let embedded = EmbeddedBroker::start(&config).await?;
-        config.instances.push(embedded.instance());
+        let instance = embedded.instance(config.embedded_compression);
+        config.instances.push(instance);
         Some(embedded)
     } else {
         None
@@ -211,6 +212,7 @@ fn engine_config(config: &Config, embedded: bool) -> EngineConfig {
                 id: instance.id.clone(),
                 brokers: instance.brokers.clone(),
                 embedded,
+                compression: instance.compression,
             })
             .collect(),
         registry_topic: config.registry.topic.clone(),

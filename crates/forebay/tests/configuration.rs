@@ -64,6 +64,7 @@ fn a_flag_stands_above_the_environment_above_the_file_above_the_default() {
     let instance = InstanceConfig {
         id: "ckafka-forebay0".to_owned(),
         brokers: vec!["a:1".to_owned(), "b:2".to_owned()],
+        compression: None,
     };
     assert_eq!(config.instances, [instance]);
 }
@@ -147,6 +148,11 @@ fn wrong_values_are_refused_with_key_and_range() {
             "instance.brokers",
             "host:port",
         ),
+        (
+            "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\ncompression = \"LZ4\"",
+            "instance.compression",
+            "none, lz4, zstd, gzip or snappy",
+        ),
         ("instance = 1", "instance", "[[instance]]"),
     ];
     for (text, key, range) in cases {
@@ -224,4 +230,48 @@ fn what_is_shown_reads_back_as_the_same() {
         "{}",
         show(&config)
     );
+}
+
+#[test]
+fn compression_is_an_instances_and_the_embedded_brokers() {
+    let block = "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\n";
+    for name in ["lz4", "zstd", "gzip", "snappy"] {
+        let codec = Some(name.parse().unwrap());
+        let config = from_file(&format!("{block}compression = \"{name}\"")).unwrap();
+        assert_eq!(config.instances[0].compression, codec);
+        let shown = from_file(&show(&config)).unwrap();
+        assert_eq!(shown.instances, config.instances);
+
+        let embedded = from_file(&format!("[[instance]]\ncompression = \"{name}\"")).unwrap();
+        assert_eq!(embedded.embedded_compression, codec);
+        assert!(embedded.instances.is_empty());
+        let shown = from_file(&show(&embedded)).unwrap();
+        assert_eq!(shown.embedded_compression, codec);
+        let from_env = from_env("FOREBAY_INSTANCE__COMPRESSION", name).unwrap();
+        assert_eq!(from_env, embedded);
+    }
+    let none = from_file(&format!("{block}compression = \"none\"")).unwrap();
+    assert_eq!(none, from_file(block).unwrap());
+
+    // What stands above the file replaces what it says, and no more.
+    let (_folder, path) = file(&format!("{block}compression = \"lz4\""));
+    let on_top = |environment: &[(&str, &str)]| {
+        let owned = |(name, value): &(&str, &str)| (format!("FOREBAY_{name}"), (*value).to_owned());
+        let layers = Layers {
+            file: Some(path.clone()),
+            environment: environment.iter().map(owned).collect(),
+            ..Layers::default()
+        };
+        layers.resolve().unwrap().instances.remove(0)
+    };
+    let changed = on_top(&[("INSTANCE__COMPRESSION", "none")]);
+    assert_eq!(changed, none.instances[0]);
+    let moved = on_top(&[("INSTANCE__BROKERS", "b:2")]);
+    assert_eq!(moved.brokers, ["b:2"]);
+    assert_eq!(moved.compression, Some("lz4".parse().unwrap()));
+    let both = on_top(&[
+        ("INSTANCE__BROKERS", "b:2"),
+        ("INSTANCE__COMPRESSION", "gzip"),
+    ]);
+    assert_eq!(both.compression, Some("gzip".parse().unwrap()));
 }

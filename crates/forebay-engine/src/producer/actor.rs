@@ -126,6 +126,8 @@ fn settle(
     };
     let seconds = batch.at.elapsed().as_secs_f64();
     for part in batch.parts {
+        let waited = part.handle.waited_ms() as f64 / 1e3;
+        metrics.received_to_sent.record(waited);
         match outcome {
             WriteOutcome::Acked { base_offset } => {
                 part.handle.ack(base_offset + part.records.start as i64);

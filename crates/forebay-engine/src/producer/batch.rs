@@ -74,12 +74,6 @@ impl PendingBatch for QueuedBatch {
             self.metrics
                 .bytes
                 .record(batch.encoder.encoded_len() as f64);
-            for part in &batch.parts {
-                let waited = sent_ms
-                    .saturating_sub(part.handle.shipment().received_ms())
-                    .max(0);
-                self.metrics.received_to_sent.record(waited as f64 / 1e3);
-            }
             *self.sealed.0.lock() = Some(Sealed {
                 parts: batch.parts,
                 at: now,
@@ -89,5 +83,70 @@ impl PendingBatch for QueuedBatch {
                 give_up,
             });
         }
+    }
+
+    fn delayed(&mut self) {
+        if let Some(sealed) = &mut *self.sealed.0.lock() {
+            sealed.at = Instant::now();
+            let sent_ms = clock::unix_millis();
+            for part in &sealed.parts {
+                part.handle.stamp(sent_ms);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        admission::Admission,
+        delivery::{Delivery, MessageOutcome, PartSize, Shipment},
+        producer::queue::QueuedMessages,
+        telemetry::{TaskMetrics, Telemetry},
+    };
+
+    #[test]
+    fn sent_is_when_a_delayed_batch_is_handed_over() {
+        let permit = Admission::new(10).try_reserve(1).expect("fits");
+        let size = PartSize {
+            partition: 0,
+            messages: 1,
+            bytes: 1,
+        };
+        let shipment = Shipment::new(
+            std::iter::once(size),
+            clock::unix_millis(),
+            Instant::now() + Duration::from_secs(60),
+            Arc::new(TaskMetrics::noop()),
+            Arc::new(permit),
+        );
+        let queue = Arc::new(PartitionQueue::new(0));
+        let part = QueuedMessages {
+            part: shipment.part(0),
+            max_encoded_len: 50,
+            messages: std::iter::once((None, &b"a"[..])),
+        };
+        queue.append(std::iter::once(part), 1000);
+        let sealed = SealedParts::default();
+        let metrics = Telemetry::new().batches.clone();
+        let mut batch = QueuedBatch::new(queue, sealed.clone(), metrics);
+        assert_eq!(batch.seal().expect("one message").records.count(), 1);
+        let sealed_ms = clock::unix_millis();
+        while clock::unix_millis() <= sealed_ms {
+            std::thread::yield_now();
+        }
+        batch.delayed();
+        for part in sealed.take().expect("sealed").parts {
+            part.handle.ack(7);
+        }
+        let report = Delivery::new(shipment, Vec::new()).end();
+        let outcome = report.outcomes().next();
+        assert!(
+            matches!(outcome, Some(MessageOutcome::Stored { sent_ms, .. }) if sent_ms > sealed_ms),
+            "{outcome:?}"
+        );
     }
 }

@@ -1,10 +1,13 @@
 //! A batch from the open buffer of its partition to frozen bytes.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use tokio::time::Instant;
 
-use crate::record_batch::encode::{BatchEncoder, FrozenBatch, ProducerStamp};
+use crate::record_batch::{
+    compress::Packed,
+    encode::{BatchEncoder, FrozenBatch, ProducerStamp},
+};
 
 /// The records of one partition that wait to be written.
 ///
@@ -17,11 +20,17 @@ pub trait PendingBatch: Send + fmt::Debug {
     fn is_wanted(&mut self) -> bool;
 
     /// Closes the batch for good: what it returns is handed to the connection
-    /// at once. Called at most once; `None` if everything was withdrawn.
+    /// at once, unless [`delayed`](Self::delayed) is called later. Called at
+    /// most once; `None` if everything was withdrawn.
     ///
     /// This is the moment that a MessageId's *sent* names, and from which a
     /// message can no longer be withdrawn.
     fn seal(&mut self) -> Option<SealedBatch>;
+
+    /// The sealed batch is handed to a connection for the first time only
+    /// now, since it was compressed on another thread: *sent* is now. Called
+    /// at most once, and before any answer can come.
+    fn delayed(&mut self) {}
 }
 
 /// What [`PendingBatch::seal`] gives.
@@ -39,9 +48,19 @@ pub struct SealedBatch {
 pub(crate) struct BatchSlot {
     source: Box<dyn PendingBatch>,
     stamp: ProducerStamp,
-    frozen: Option<(FrozenBatch, Instant)>,
+    content: Content,
     /// How often the batch was handed to a connection.
     attempts: u32,
+    /// Whether time went by between sealing and the first attempt.
+    delayed: bool,
+}
+
+#[derive(Debug)]
+enum Content {
+    Open,
+    /// Shared with the thread that compresses it.
+    Sealed(Arc<BatchEncoder>, Instant),
+    Frozen(FrozenBatch, Instant),
 }
 
 impl BatchSlot {
@@ -49,17 +68,18 @@ impl BatchSlot {
         Self {
             source,
             stamp,
-            frozen: None,
+            content: Content::Open,
             attempts: 0,
+            delayed: false,
         }
     }
 
-    /// Whether there is something to send: always so once frozen.
+    /// Whether there is something to send: always so once sealed.
     pub(crate) fn is_wanted(&mut self) -> bool {
-        self.frozen.is_some() || self.source.is_wanted()
+        !matches!(self.content, Content::Open) || self.source.is_wanted()
     }
 
-    /// Whether it was frozen and its last caller has stopped waiting: no
+    /// Whether it was sealed and its last caller has stopped waiting: no
     /// further attempt may start.
     pub(crate) fn is_given_up(&self) -> bool {
         self.give_up()
@@ -71,24 +91,66 @@ impl BatchSlot {
         self.is_wanted() && !self.is_given_up()
     }
 
-    /// Seals and freezes at the first call; counts an attempt at each.
-    /// `None` if there is nothing to send.
-    pub(crate) fn hand_over(&mut self) -> Option<&FrozenBatch> {
-        if self.frozen.is_none() {
+    /// Seals at the first call. Gives the length in bytes of what is to be
+    /// sent, before compressing; `None` if there is nothing.
+    pub(crate) fn seal(&mut self) -> Option<usize> {
+        if matches!(self.content, Content::Open) {
             let sealed = self.source.seal()?;
-            self.frozen = Some((sealed.records.freeze(self.stamp), sealed.give_up));
+            self.content = Content::Sealed(Arc::new(sealed.records), sealed.give_up);
+        }
+        match &self.content {
+            Content::Open => None,
+            Content::Sealed(records, _) => Some(records.encoded_len()),
+            Content::Frozen(batch, _) => Some(batch.bytes().len()),
+        }
+    }
+
+    /// What is sealed and not yet frozen.
+    pub(crate) fn sealed(&self) -> Option<&Arc<BatchEncoder>> {
+        match &self.content {
+            Content::Sealed(records, _) => Some(records),
+            Content::Open | Content::Frozen(..) => None,
+        }
+    }
+
+    /// Freezes what is sealed, with what it was compressed to. Without effect
+    /// on what is frozen: that goes over the wire as it is.
+    pub(crate) fn freeze(&mut self, packed: Option<Packed>) {
+        self.content = match std::mem::replace(&mut self.content, Content::Open) {
+            Content::Sealed(records, give_up) => {
+                let records = Arc::unwrap_or_clone(records);
+                Content::Frozen(records.freeze_as(packed, self.stamp), give_up)
+            }
+            other => other,
+        };
+    }
+
+    /// It will not reach its connection at once.
+    pub(crate) fn delay(&mut self) {
+        self.delayed = true;
+    }
+
+    /// Counts an attempt: the frozen batch goes into a frame now.
+    pub(crate) fn hand_over(&mut self) {
+        if self.delayed && self.attempts == 0 {
+            self.source.delayed();
         }
         self.attempts += 1;
-        self.frozen()
     }
 
     pub(crate) fn frozen(&self) -> Option<&FrozenBatch> {
-        self.frozen.as_ref().map(|(frozen, _)| frozen)
+        match &self.content {
+            Content::Frozen(batch, _) => Some(batch),
+            Content::Open | Content::Sealed(..) => None,
+        }
     }
 
     /// When the last caller stops waiting; unknown before the batch is sealed.
     pub(crate) fn give_up(&self) -> Option<Instant> {
-        self.frozen.as_ref().map(|(_, give_up)| *give_up)
+        match self.content {
+            Content::Open => None,
+            Content::Sealed(_, give_up) | Content::Frozen(_, give_up) => Some(give_up),
+        }
     }
 
     pub(crate) fn attempts(&self) -> u32 {

@@ -3,7 +3,7 @@
 //! A lane takes whatever batches are ready and sends them in one produce
 //! request: by far the cheapest for small batches, since the broker handles a
 //! connection's requests one after the other. Batches are sealed only when
-//! their frame is built, so they keep growing while the lane is busy.
+//! their frame is put together, so they keep growing while the lane is busy.
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
@@ -13,32 +13,25 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{ProduceObserver, batch::BatchSlot};
+use super::{
+    ProduceObserver,
+    batch::BatchSlot,
+    request::{Ended, send},
+};
 use crate::{
-    Error,
-    cluster::Cluster,
-    connection::Connection,
-    messages::produce::{ProduceAnswer, RawProduce, TopicBatches},
-    metadata::Broker,
+    Error, cluster::Cluster, connection::Connection, metadata::Broker,
+    record_batch::compress::Codec,
 };
 
 /// Requests in flight on a lane. The broker works on one at a time; the others
 /// travel meanwhile.
 const MAX_IN_FLIGHT: usize = 4;
 
-/// A frame is closed once it holds that many bytes of batches: larger requests
-/// cost more per record (cache misses on both sides) and bound the memory that
-/// frames take beside the batches they carry.
+/// A frame is closed once it holds that many bytes of batches, before they are
+/// compressed: larger requests cost more per record (cache misses on both
+/// sides). This also bounds the memory that frames, and what their batches are
+/// compressed to, take beside the batches.
 const FRAME_BYTES: usize = 1 << 20;
-
-/// How long a broker may take to answer a produce request, not counting the
-/// time for which it throttles us.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// What the broker is told to wait for the in-sync replicas: less than we wait
-/// for the broker, so that a slow replica shows as RequestTimedOut of its
-/// partition and not as silence of all.
-const REPLICATION_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How often a lane that cannot send looks for batches that nobody waits for
 /// any more.
@@ -72,7 +65,7 @@ impl Job {
         self.partition == other.partition && self.topic == other.topic
     }
 
-    fn answer(self, attempt: Attempt) {
+    pub(super) fn answer(self, attempt: Attempt) {
         // A writer that has gone away (its actor was stopped) wants no answer.
         drop(self.reply.send((self.slot, attempt)));
     }
@@ -91,6 +84,7 @@ impl Lane {
         cluster: Cluster,
         broker: Broker,
         observer: Arc<dyn ProduceObserver>,
+        codec: Option<Codec>,
     ) -> Self {
         // Unbounded, yet small: a partition has one batch under way at a time.
         let (jobs, queue) = mpsc::unbounded_channel();
@@ -98,6 +92,7 @@ impl Lane {
             cluster,
             broker,
             observer,
+            codec,
             queue,
             backlog: VecDeque::new(),
             connection: None,
@@ -117,18 +112,11 @@ impl Lane {
     }
 }
 
-/// How a request ended, as far as the lane is concerned.
-struct Ended {
-    /// The connection's number, to tell it from a newer one.
-    connection: u64,
-    broken: bool,
-    throttle: Duration,
-}
-
 struct Driver {
     cluster: Cluster,
     broker: Broker,
     observer: Arc<dyn ProduceObserver>,
+    codec: Option<Codec>,
     queue: mpsc::UnboundedReceiver<Job>,
     backlog: VecDeque<Job>,
     connection: Option<(u64, Arc<Connection>)>,
@@ -260,10 +248,10 @@ impl Driver {
                 self.backlog.push_front(job);
                 break;
             }
-            match job.slot.hand_over() {
-                Some(batch) => {
-                    bytes += batch.bytes().len();
-                    if job.slot.attempts() > 1 {
+            match job.slot.seal() {
+                Some(len) => {
+                    bytes += len;
+                    if job.slot.attempts() > 0 {
                         self.observer.resent();
                     }
                     jobs.push(job);
@@ -272,7 +260,8 @@ impl Driver {
             }
         }
         if !jobs.is_empty() {
-            self.in_flight.push(Box::pin(send(id, connection, jobs)));
+            let request = send(id, connection, jobs, self.codec);
+            self.in_flight.push(Box::pin(request));
         }
     }
 }
@@ -296,73 +285,5 @@ async fn poll_option<T>(future: &mut Option<BoxFuture<'static, T>>) -> T {
     match future {
         Some(future) => future.await,
         None => std::future::pending().await,
-    }
-}
-
-/// Sends one frame and hands each job its part of the answer.
-///
-/// Not cancelled by anything but the end of the runtime: whoever waits for a
-/// job gets its slot back.
-async fn send(id: u64, connection: Arc<Connection>, jobs: Vec<Job>) -> Ended {
-    match connection
-        .request_throttled(frame(&jobs), ATTEMPT_TIMEOUT)
-        .await
-    {
-        Ok(answer) => {
-            let throttle = answer.throttle;
-            dispatch(jobs, &answer);
-            Ended {
-                connection: id,
-                broken: false,
-                throttle,
-            }
-        }
-        Err(error) => {
-            // Its late answer, if any, must not be taken for that of a resend.
-            connection.close();
-            for job in jobs {
-                job.answer(Attempt::NoAnswer(error.clone()));
-            }
-            Ended {
-                connection: id,
-                broken: true,
-                throttle: Duration::ZERO,
-            }
-        }
-    }
-}
-
-fn frame(jobs: &[Job]) -> RawProduce<'_> {
-    let mut topics: Vec<TopicBatches<'_>> = Vec::new();
-    for job in jobs {
-        let Some(batch) = job.slot.frozen() else {
-            continue;
-        };
-        let partition = (job.partition, batch.bytes());
-        match topics.iter_mut().find(|(topic, _)| *topic == &*job.topic) {
-            Some((_, partitions)) => partitions.push(partition),
-            None => topics.push((&job.topic, vec![partition])),
-        }
-    }
-    RawProduce {
-        acks: -1,
-        timeout_ms: REPLICATION_TIMEOUT.as_millis() as i32,
-        topics,
-    }
-}
-
-fn dispatch(jobs: Vec<Job>, answer: &ProduceAnswer) {
-    for job in jobs {
-        let attempt = match answer.partition(&job.topic, job.partition) {
-            Some(part) => Attempt::Answered {
-                code: part.code,
-                base_offset: part.base_offset,
-            },
-            None => Attempt::NoAnswer(Error::protocol(format!(
-                "produce answer leaves out partition {} of topic {}",
-                job.partition, job.topic
-            ))),
-        };
-        job.answer(attempt);
     }
 }

@@ -9,7 +9,7 @@ use super::{
     ProduceObserver,
     lane::{Job, Lane},
 };
-use crate::{cluster::Cluster, metadata::Broker};
+use crate::{cluster::Cluster, metadata::Broker, record_batch::compress::Codec};
 
 /// The produce connections of one thread; its writers share them.
 ///
@@ -23,6 +23,7 @@ pub struct ProduceLanes {
 struct Inner {
     cluster: Cluster,
     observer: Arc<dyn ProduceObserver>,
+    codec: Option<Codec>,
     lanes: Mutex<HashMap<LaneKey, (Broker, Lane)>>,
 }
 
@@ -43,10 +44,21 @@ impl fmt::Debug for ProduceLanes {
 impl ProduceLanes {
     /// No connection is made before the first batch is submitted.
     pub fn new(cluster: Cluster, observer: Arc<dyn ProduceObserver>) -> Self {
+        Self::compressing(cluster, observer, None)
+    }
+
+    /// The same for batches that are compressed before they are sent. One that
+    /// would not become shorter is sent as it is.
+    pub fn compressing(
+        cluster: Cluster,
+        observer: Arc<dyn ProduceObserver>,
+        codec: Option<Codec>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 cluster,
                 observer,
+                codec,
                 lanes: Mutex::default(),
             }),
         }
@@ -80,6 +92,7 @@ impl ProduceLanes {
                     self.inner.cluster.clone(),
                     leader.clone(),
                     Arc::clone(&self.inner.observer),
+                    self.inner.codec,
                 );
                 lanes.insert(key, (leader.clone(), lane.clone()));
                 lane

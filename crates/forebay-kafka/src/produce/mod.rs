@@ -2,12 +2,16 @@
 //! broker in one produce request.
 //!
 //! - `batch`: what a partition hands over, and when its bytes freeze;
+//! - `freeze`: a frame's batches are compressed, here or on another thread;
+//! - `request`: what is sent at once, and what each batch is answered;
 //! - `lane`: one connection to one broker, with a few requests in flight;
 //! - `lanes`: which lane a partition's batch takes.
 
 pub(crate) mod batch;
+mod freeze;
 pub(crate) mod lane;
 pub(crate) mod lanes;
+mod request;
 
 pub use batch::{PendingBatch, SealedBatch};
 pub use lanes::ProduceLanes;

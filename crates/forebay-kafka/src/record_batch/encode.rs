@@ -7,10 +7,13 @@
 
 use std::ops::Range;
 
-use super::header::{
-    ATTRIBUTES, BASE_OFFSET, BASE_SEQUENCE, BASE_TIMESTAMP, BATCH_LENGTH, CRC, HEADER_LEN,
-    LAST_OFFSET_DELTA, MAGIC, MAX_TIMESTAMP, PARTITION_LEADER_EPOCH, PRODUCER_EPOCH, PRODUCER_ID,
-    RECORD_COUNT,
+use super::{
+    compress::Packed,
+    header::{
+        ATTRIBUTES, BASE_OFFSET, BASE_SEQUENCE, BASE_TIMESTAMP, BATCH_LENGTH, CRC, Compression,
+        HEADER_LEN, LAST_OFFSET_DELTA, MAGIC, MAX_TIMESTAMP, PARTITION_LEADER_EPOCH,
+        PRODUCER_EPOCH, PRODUCER_ID, RECORD_COUNT,
+    },
 };
 
 /// Longest form of a varint of 32 and of 64 bits.
@@ -31,7 +34,7 @@ pub struct ProducerStamp {
 /// An uncompressed v2 record batch under construction.
 ///
 /// Offsets are relative to the batch, timestamps relative to its first record.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct BatchEncoder {
     buf: Vec<u8>,
     count: i32,
@@ -118,7 +121,7 @@ impl BatchEncoder {
         let mut kept = Self::default();
         kept.reserve(self.buf.len());
         let mut wanted = ranges.iter().peekable();
-        let mut rest = self.buf.get(HEADER_LEN..).unwrap_or_default();
+        let mut rest = self.records();
         for index in 0..self.count() {
             let record = OwnRecord::take(&mut rest);
             while wanted.peek().is_some_and(|range| range.end <= index) {
@@ -135,23 +138,37 @@ impl BatchEncoder {
         kept
     }
 
+    /// The records, as they stand after the header.
+    pub(crate) fn records(&self) -> &[u8] {
+        self.buf.get(HEADER_LEN..).unwrap_or_default()
+    }
+
     /// Closes the batch: fills in the header and the checksum.
     ///
     /// From here on its bytes never change: a sequenced batch is frozen.
     pub fn freeze(self, stamp: ProducerStamp) -> FrozenBatch {
+        self.freeze_as(None, stamp)
+    }
+
+    /// Closes the batch with what its records were compressed to, if they were.
+    pub(crate) fn freeze_as(self, packed: Option<Packed>, stamp: ProducerStamp) -> FrozenBatch {
         debug_assert!(self.count > 0, "an empty batch cannot be sent");
         let Self {
-            mut buf,
+            buf,
             count,
             base_timestamp,
             max_timestamp,
         } = self;
+        let (mut buf, compression) = match packed {
+            Some(packed) => (packed.batch, packed.codec.into()),
+            None => (buf, Compression::None),
+        };
         let mut put = |range: Range<usize>, bytes: &[u8]| buf[range].copy_from_slice(bytes);
         put(BASE_OFFSET, &0i64.to_be_bytes());
         // The leader fills in its own epoch; -1 says that we do not know it.
         put(PARTITION_LEADER_EPOCH, &(-1i32).to_be_bytes());
         put(MAGIC, &[2]);
-        put(ATTRIBUTES, &0i16.to_be_bytes());
+        put(ATTRIBUTES, &compression.attributes().to_be_bytes());
         put(LAST_OFFSET_DELTA, &(count - 1).to_be_bytes());
         put(BASE_TIMESTAMP, &base_timestamp.to_be_bytes());
         put(MAX_TIMESTAMP, &max_timestamp.to_be_bytes());

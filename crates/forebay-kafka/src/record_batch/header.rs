@@ -66,6 +66,17 @@ impl Compression {
             Self::Unknown => "an unknown codec",
         }
     }
+
+    /// The attributes of a batch of records with CreateTime, compressed thus.
+    pub(crate) fn attributes(self) -> i16 {
+        match self {
+            Self::None | Self::Unknown => 0,
+            Self::Gzip => 1,
+            Self::Snappy => 2,
+            Self::Lz4 => 3,
+            Self::Zstd => 4,
+        }
+    }
 }
 
 /// The header of a v2 record batch.

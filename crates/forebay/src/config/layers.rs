@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use forebay_engine::Codec;
 use toml::{Table, Value};
 
 use super::settings::{NOT_YET, SETTINGS};
@@ -172,12 +173,7 @@ fn apply_file(config: &mut Config, path: &Path) -> Result<(), ConfigError> {
     let origin = Origin::File(path.to_owned());
     for (name, value) in &table {
         match (name.as_str(), value) {
-            ("instance", Value::Array(list)) => {
-                config.instances = list
-                    .iter()
-                    .map(|one| file_instance(one, &origin))
-                    .collect::<Result<_, _>>()?;
-            }
+            ("instance", Value::Array(list)) => file_instances(config, list, &origin)?,
             ("instance", _) => {
                 return Err(ConfigError::Value {
                     key: "instance".to_owned(),
@@ -224,10 +220,36 @@ fn scalar_text(value: &Value) -> String {
 
 const BROKERS_ALLOWED: &str = "one or more host:port, separated by commas";
 const INSTANCE_ID_ALLOWED: &str = "`ckafka-` and 8 of a-z 0-9";
-const COMPRESSION_ALLOWED: &str = "none (the others come with a later version)";
+const COMPRESSION_ALLOWED: &str = "none, lz4, zstd, gzip or snappy";
+
+/// The `[[instance]]` of the file. A single one without id and brokers is about
+/// the embedded broker.
+fn file_instances(config: &mut Config, list: &[Value], origin: &Origin) -> Result<(), ConfigError> {
+    let blocks = list.iter().map(|one| file_instance(one, origin));
+    let blocks: Vec<OneInstance> = blocks.collect::<Result<_, _>>()?;
+    if let [only] = blocks.as_slice()
+        && let (None, None, Some(compression)) = (&only.id, &only.brokers, only.compression)
+    {
+        config.embedded_compression = compression;
+        return Ok(());
+    }
+    let instances = blocks
+        .into_iter()
+        .map(|block| match (block.id, block.brokers) {
+            (Some(id), Some(brokers)) => Ok(InstanceConfig {
+                id,
+                brokers,
+                compression: block.compression.flatten(),
+            }),
+            (None, _) => Err(refused("instance.id", "", origin, INSTANCE_ID_ALLOWED)),
+            (_, None) => Err(refused("instance.brokers", "", origin, BROKERS_ALLOWED)),
+        });
+    config.instances = instances.collect::<Result<_, _>>()?;
+    Ok(())
+}
 
 /// One `[[instance]]` of the file.
-fn file_instance(value: &Value, origin: &Origin) -> Result<InstanceConfig, ConfigError> {
+fn file_instance(value: &Value, origin: &Origin) -> Result<OneInstance, ConfigError> {
     let mut one = OneInstance::default();
     let Value::Table(table) = value else {
         return Err(refused("instance", &value.to_string(), origin, "a table"));
@@ -243,11 +265,7 @@ fn file_instance(value: &Value, origin: &Origin) -> Result<InstanceConfig, Confi
             return Err(unknown(&key, origin));
         }
     }
-    match (one.id, one.brokers) {
-        (Some(id), Some(brokers)) => Ok(InstanceConfig { id, brokers }),
-        (None, _) => Err(refused("instance.id", "", origin, INSTANCE_ID_ALLOWED)),
-        (_, None) => Err(refused("instance.brokers", "", origin, BROKERS_ALLOWED)),
-    }
+    Ok(one)
 }
 
 fn refused(key: &str, value: &str, origin: &Origin, allowed: &'static str) -> ConfigError {
@@ -265,6 +283,8 @@ fn refused(key: &str, value: &str, origin: &Origin, allowed: &'static str) -> Co
 struct OneInstance {
     id: Option<String>,
     brokers: Option<Vec<String>>,
+    /// `Some(None)` is what says `none`.
+    compression: Option<Option<Codec>>,
 }
 
 impl OneInstance {
@@ -280,34 +300,53 @@ impl OneInstance {
                 self.brokers =
                     Some(brokers.ok_or_else(|| refused(key, value, origin, BROKERS_ALLOWED))?);
             }
-            "instance.compression" if value == "none" => {}
+            "instance.compression" if value == "none" => self.compression = Some(None),
             "instance.compression" => {
-                return Err(refused(key, value, origin, COMPRESSION_ALLOWED));
+                let codec = value.parse().ok();
+                let codec = codec.ok_or_else(|| refused(key, value, origin, COMPRESSION_ALLOWED));
+                self.compression = Some(Some(codec?));
             }
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    /// Replaces the file's instances, if environment or flags named any.
+    /// Replaces the file's instances, if environment or flags named any;
+    /// otherwise changes the only one there is.
     fn into_config(self, config: &mut Config) -> Result<(), ConfigError> {
-        match (self.id, self.brokers) {
-            (None, None) => Ok(()),
-            (id, Some(brokers)) => {
-                let id = id.unwrap_or_else(|| DEFAULT_INSTANCE.to_owned());
-                config.instances = vec![InstanceConfig { id, brokers }];
-                Ok(())
-            }
-            (Some(id), None) => match config.instances.as_mut_slice() {
-                [only] => {
-                    only.id = id;
-                    Ok(())
-                }
-                _ => Err(ConfigError::Together(
-                    "`instance.id` names one instance: give `instance.brokers` too".to_owned(),
-                )),
-            },
+        if let Some(brokers) = self.brokers {
+            let id = self.id.unwrap_or_else(|| DEFAULT_INSTANCE.to_owned());
+            let of_file = match config.instances.as_slice() {
+                [] => config.embedded_compression,
+                [only] => only.compression,
+                _ => None,
+            };
+            config.instances = vec![InstanceConfig {
+                id,
+                brokers,
+                compression: self.compression.unwrap_or(of_file),
+            }];
+            return Ok(());
         }
+        let one_only = |key: &str| {
+            ConfigError::Together(format!(
+                "`{key}` is about one instance: give `instance.brokers` too"
+            ))
+        };
+        if let Some(id) = self.id {
+            match config.instances.as_mut_slice() {
+                [only] => only.id = id,
+                _ => return Err(one_only("instance.id")),
+            }
+        }
+        if let Some(compression) = self.compression {
+            match config.instances.as_mut_slice() {
+                [] => config.embedded_compression = compression,
+                [only] => only.compression = compression,
+                _ => return Err(one_only("instance.compression")),
+            }
+        }
+        Ok(())
     }
 }
 

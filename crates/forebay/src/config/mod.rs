@@ -16,6 +16,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use forebay_engine::Codec;
+
 pub use layers::{ConfigError, Layers, Origin};
 pub use show::show;
 pub use values::{ByteRate, ByteSize, LogFormat, parse_duration};
@@ -37,6 +39,9 @@ pub struct Config {
     /// Kafka clusters; the first one is home of the task registry. Empty: the
     /// embedded broker is started and is the only one.
     pub instances: Vec<InstanceConfig>,
+    /// The same as [`InstanceConfig::compression`] for the embedded broker,
+    /// where it is the only instance.
+    pub embedded_compression: Option<Codec>,
     /// Deadlines and memory of accepted requests.
     pub delivery: DeliveryConfig,
     /// Where tasks are kept.
@@ -92,6 +97,8 @@ pub struct InstanceConfig {
     pub id: String,
     /// Bootstrap addresses, `host:port`.
     pub brokers: Vec<String>,
+    /// What batches sent to it are compressed with; `None` is not at all.
+    pub compression: Option<Codec>,
 }
 
 /// `[delivery]`
@@ -148,6 +155,7 @@ impl Default for Config {
             admin: AdminConfig::default(),
             auth: AuthConfig::default(),
             instances: Vec::new(),
+            embedded_compression: None,
             delivery: DeliveryConfig::default(),
             registry: RegistryConfig::default(),
             shutdown: ShutdownConfig::default(),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use forebay_engine::Codec;
+
 use super::Config;
 use super::settings::SETTINGS;
 
@@ -30,6 +32,12 @@ pub fn show(config: &Config) -> String {
         line(&mut text, format_args!("\n[[instance]]"));
         line(&mut text, format_args!("id = \"{}\"", instance.id));
         line(&mut text, format_args!("brokers = {brokers}"));
+        let codec = instance.compression.map_or("none", Codec::name);
+        line(&mut text, format_args!("compression = \"{codec}\""));
+    }
+    if let (true, Some(codec)) = (config.instances.is_empty(), config.embedded_compression) {
+        line(&mut text, format_args!("\n[[instance]]"));
+        line(&mut text, format_args!("compression = \"{codec}\""));
     }
     text
 }

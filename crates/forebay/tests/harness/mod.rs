@@ -47,6 +47,7 @@ pub fn config(folder: &TempDir, brokers: &[String]) -> Config {
     config.instances = vec![InstanceConfig {
         id: "ckafka-forebay0".to_owned(),
         brokers: brokers.to_vec(),
+        compression: None,
     }];
     let path = folder.path().join("credentials.toml");
     std::fs::write(&path, credential(SECRET_ID, SECRET_KEY, "")).unwrap();
