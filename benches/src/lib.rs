@@ -19,6 +19,7 @@
 //! | `tally` | counts and latencies |
 //! | `process_usage`, `machine` | CPU, memory, and of what machine |
 //! | [`report`], [`report_text`], [`latency_plot`] | JSON, text, SVG |
+//! | [`scaling`] | no part of a run: the model behind `docs/scaling.md` |
 
 mod answer;
 mod answer_check;
@@ -43,6 +44,7 @@ mod ramp;
 pub mod report;
 pub mod report_text;
 mod request_pool;
+pub mod scaling;
 mod tally;
 mod topic_growth;
 mod units;

@@ -1,0 +1,114 @@
+"""What is measured, in which order."""
+
+from statistics import median
+
+from .measuring import say
+
+PARTITIONS = 8
+# For scale: this many topics of 8 partitions, or one of all of them.
+WIDE = 1000
+# Every partition has to have been written to once before that counts.
+SCALE_WARMUPS = 5
+IDLE_CONNECTIONS = 10_000
+SHAPES = {
+    "8 partitions, 1 task": ({"scale-base": PARTITIONS}, 1),
+    "1,000 partitions in 125 topics, 1,000 tasks": (
+        {f"scale-{number}": PARTITIONS for number in range(WIDE // PARTITIONS)},
+        WIDE,
+    ),
+    "1,000 partitions in one topic, 1,000 tasks": ({"scale-wide": WIDE}, WIDE),
+}
+BASE_SHAPE = next(iter(SHAPES))
+
+
+def topic_of(name):
+    """Each gateway has a topic of its own."""
+    return {f"compare-{name}": PARTITIONS}
+
+
+def rounds_of(bench):
+    """Rounds, of which every second one goes the other way round: drift of the
+    machine hits all alike."""
+    for turn in range(bench.options.rounds):
+        yield turn, -1 if turn % 2 else 1
+
+
+def warm_up(bench):
+    """Kafka's JVM compiles what it runs often; that is not to be measured."""
+    writers = [name for name in bench.gateways if name != "bare"]
+    if not writers:
+        return
+    say("warming up Kafka")
+    if writers[0] == "librdkafka":
+        bench.measure_embedded(100, 0, topic_of("librdkafka"))
+    else:
+        bench.measure("warm-up", writers[0], 100, 0, topic_of(writers[0]))
+    bench.runs.clear()
+
+
+def closed(bench):
+    """As fast as 64 connections are answered."""
+    for turn, way in rounds_of(bench):
+        for messages in bench.options.messages:
+            for name in list(bench.gateways)[::way]:
+                if name == "librdkafka":
+                    bench.measure_embedded(messages, turn, topic_of(name))
+                else:
+                    bench.measure("closed", name, messages, turn, topic_of(name))
+        if "librdkafka" in bench.gateways:
+            bench.measure_embedded(None, turn, topic_of("librdkafka"))
+
+
+def open_rate(bench, messages):
+    """Requests a second of the open loop; None if Bento's highest rate is not known."""
+    if bench.options.open_rate:
+        return bench.options.open_rate / messages
+    reached = [
+        run["requests_per_second"]
+        for run in bench.runs
+        if (run["case"], run["gateway"], run["messages"]) == ("closed", "bento", messages)
+    ]
+    return median(reached) / 2 if reached else None
+
+
+def open_loop(bench):
+    """At half of Bento's highest rate, latencies from when requests were due."""
+    names = [name for name in ("forebay", "bento") if name in bench.gateways]
+    for turn, way in rounds_of(bench):
+        for messages in bench.options.messages:
+            rate = open_rate(bench, messages)
+            if not rate:
+                say("  open loop left out: needs the closed case of bento, or --open-rate")
+                return
+            for name in names[::way]:
+                bench.measure("open", name, messages, turn, topic_of(name), rate=rate)
+
+
+def scale(bench):
+    """Many partitions and tasks against few. Forebay only."""
+    if "forebay" not in bench.gateways:
+        return
+    for turn, way in rounds_of(bench):
+        for messages in bench.options.messages:
+            for shape in list(SHAPES)[::way]:
+                topics, tasks = SHAPES[shape]
+                bench.measure("scale", "forebay", messages, turn, topics, tasks=tasks,
+                              shape=shape, warmups=SCALE_WARMUPS)  # fmt: skip
+
+
+def idle(bench):
+    """Connections that do nothing, beside the load. Forebay only."""
+    if "forebay" in bench.gateways:
+        messages = bench.options.messages[0]
+        bench.measure("idle", "forebay", messages, 0, topic_of("forebay"), idle=IDLE_CONNECTIONS)
+
+
+CASES = {"closed": closed, "open": open_loop, "scale": scale, "idle": idle}
+
+
+def run_all(bench):
+    """All chosen cases."""
+    warm_up(bench)
+    for case in bench.options.cases:
+        say(f"case {case}")
+        CASES[case](bench)

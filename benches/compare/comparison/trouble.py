@@ -1,0 +1,5 @@
+"""What can go wrong."""
+
+
+class Trouble(Exception):
+    """Said to the user as it is; the comparison ends."""
