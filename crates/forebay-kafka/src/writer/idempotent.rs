@@ -22,7 +22,6 @@ use super::{
 use crate::{
     Error, ErrorCode,
     cluster::Cluster,
-    metadata::Broker,
     produce::{
         PendingBatch, ProduceLanes,
         batch::BatchSlot,
@@ -98,23 +97,11 @@ impl IdempotentWriter {
         self.lanes.cluster()
     }
 
+    /// What is seldom is boxed: this future is made for every batch, and its
+    /// size is that of its largest branch.
     async fn run(&mut self, mut batch: Box<dyn PendingBatch>) -> WriteOutcome {
-        let mut pause = FIRST_PAUSE;
-        while self.sequence.next().is_none() {
-            let asking = self.cluster().init_producer_id();
-            match while_wanted(|| batch.is_wanted(), asking).await {
-                // A broker that still loads answers with an error and id −1:
-                // with that id it would not deduplicate at all.
-                Ok((id, epoch)) => self.sequence.begin(id, epoch),
-                Err(error) => {
-                    tracing::debug!(topic = %self.topic, %error, "no producer id yet");
-                    self.health.note_fault();
-                    if !batch.is_wanted() {
-                        return WriteOutcome::Withdrawn;
-                    }
-                    rest(&mut pause).await;
-                }
-            }
+        if self.sequence.next().is_none() {
+            Box::pin(self.begin(&mut *batch)).await;
         }
         let Some(stamp) = self.sequence.next() else {
             return WriteOutcome::Withdrawn;
@@ -128,18 +115,54 @@ impl IdempotentWriter {
         loop {
             let attempt;
             (progress.slot, attempt) = self.attempt(progress.slot).await;
-            match self.settle(&mut progress, attempt).await {
+            let next = match attempt {
+                Attempt::Answered {
+                    code: 0,
+                    base_offset: base_offset @ 0..,
+                } => Next::Done(WriteOutcome::Acked { base_offset }),
+                trouble => Box::pin(self.settle(&mut progress, trouble)).await,
+            };
+            match next {
                 Next::Done(outcome) => return self.conclude(&progress, outcome),
                 Next::Retry => rest(&mut progress.pause).await,
             }
         }
     }
 
+    /// Gets a producer id, unless nobody wants `batch` any more.
+    async fn begin(&mut self, batch: &mut dyn PendingBatch) {
+        let mut pause = FIRST_PAUSE;
+        while self.sequence.next().is_none() {
+            let asking = self.cluster().init_producer_id();
+            match while_wanted(|| batch.is_wanted(), asking).await {
+                // A broker that still loads answers with an error and id −1:
+                // with that id it would not deduplicate at all.
+                Ok((id, epoch)) => self.sequence.begin(id, epoch),
+                Err(error) => {
+                    tracing::debug!(topic = %self.topic, %error, "no producer id yet");
+                    self.health.note_fault();
+                    if !batch.is_wanted() {
+                        return;
+                    }
+                    rest(&mut pause).await;
+                }
+            }
+        }
+    }
+
     /// Hands the batch to its leader's lane once.
     async fn attempt(&self, mut slot: BatchSlot) -> (BatchSlot, Attempt) {
-        let leader = match while_wanted(|| slot.has_time(), self.leader()).await {
-            Ok(leader) => leader,
-            Err(error) => return (slot, Attempt::NotHanded(error)),
+        // What is remembered is good enough to begin with, and costs no wait:
+        // a broker that does not lead says so, and then we ask.
+        let leader = match self.cluster().known_leader(&self.topic, self.partition) {
+            Some(leader) => leader,
+            None => {
+                let asking = self.cluster().leader(&self.topic, self.partition);
+                match Box::pin(while_wanted(|| slot.has_time(), asking)).await {
+                    Ok(leader) => leader,
+                    Err(error) => return (slot, Attempt::NotHanded(error)),
+                }
+            }
         };
         let (reply, answer) = oneshot::channel();
         let (topic, partition) = (Arc::clone(&self.topic), self.partition);
@@ -156,15 +179,6 @@ impl IdempotentWriter {
         answer
             .await
             .expect("a lane answers every job, and lives as long as its runtime")
-    }
-
-    async fn leader(&self) -> Result<Broker, Error> {
-        // What is remembered is good enough to begin with, and costs no wait:
-        // a broker that does not lead says so, and then we ask.
-        match self.cluster().known_leader(&self.topic, self.partition) {
-            Some(leader) => Ok(leader),
-            None => self.cluster().leader(&self.topic, self.partition).await,
-        }
     }
 
     async fn settle(&mut self, progress: &mut Progress, attempt: Attempt) -> Next {
