@@ -250,6 +250,14 @@ async fn a_long_poll_sees_a_record_when_it_comes_and_ends_without() {
     let kafka = KafkaCluster::shared(&home).await;
     kafka.create_topic("poll", 1, 1, &[]).await.unwrap();
     let mut reader = PartitionReader::new(client(kafka.bootstrap()), "poll", 0);
+    // The broker may not lead a topic yet that has just been made.
+    await_condition(
+        Duration::from_secs(60),
+        "the partition answers",
+        async || reader.records(0, Duration::ZERO, MIB).await.is_ok(),
+    )
+    .await
+    .unwrap();
     let started = Instant::now();
     let wait = Duration::from_millis(300);
     let nothing = reader.records(0, wait, MIB).await.unwrap();
