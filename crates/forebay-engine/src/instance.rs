@@ -118,7 +118,7 @@ pub(crate) struct Instance {
     compression: Option<Codec>,
     /// One set for each producer thread; those in use.
     lanes: Mutex<HashMap<usize, ProduceLanes>>,
-    batches: BatchMetrics,
+    batches: Arc<BatchMetrics>,
     last_contact: Mutex<Option<Instant>>,
     /// Told when a partition seems to be gone, or its leader lost.
     pub(crate) suspicion: Arc<Notify>,

@@ -209,7 +209,7 @@ pub fn build_info(version: &'static str, commit: &'static str) -> Gauge {
 pub struct Telemetry {
     tasks: DashMap<String, Arc<TaskMetrics>>,
     pub(crate) instances: DashMap<String, Arc<InstanceMetrics>>,
-    pub(crate) batches: BatchMetrics,
+    pub(crate) batches: Arc<BatchMetrics>,
     inflight_bytes: Gauge,
     memory_limit_bytes: Gauge,
     registry_lag_seconds: Gauge,
@@ -222,12 +222,12 @@ impl Telemetry {
         Arc::new(Self {
             tasks: DashMap::new(),
             instances: DashMap::new(),
-            batches: BatchMetrics {
+            batches: Arc::new(BatchMetrics {
                 records: histogram!(BATCH_RECORDS),
                 bytes: histogram!(BATCH_BYTES),
                 received_to_sent: histogram!(STAGE_SECONDS, "stage" => "received_to_sent"),
                 sent_to_acked: histogram!(STAGE_SECONDS, "stage" => "sent_to_acked"),
-            },
+            }),
             inflight_bytes: gauge!(INFLIGHT_BYTES),
             memory_limit_bytes: gauge!(MEMORY_LIMIT_BYTES),
             registry_lag_seconds: gauge!(REGISTRY_LAG_SECONDS),
@@ -282,7 +282,7 @@ impl Telemetry {
 }
 
 /// Of batches handed to Kafka.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct BatchMetrics {
     pub(crate) records: Histogram,
     pub(crate) bytes: Histogram,

@@ -23,6 +23,7 @@ pub mod command;
 pub mod config;
 pub mod credentials;
 mod embedded;
+mod histograms;
 mod http;
 mod lifecycle;
 mod logging;

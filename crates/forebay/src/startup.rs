@@ -114,7 +114,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let api = Listening::bind("http.listen", config.http.listen)?;
     let admin = Listening::bind("admin.listen", config.admin.listen)?;
     // Before any handle is made: a handle made earlier would count nothing.
-    let prometheus = recorder::install().map_err(|error| StartError::Metrics(error.to_string()))?;
+    let metrics = recorder::install().map_err(|error| StartError::Metrics(error.to_string()))?;
 
     let embedded = if config.instances.is_empty() {
         let embedded = EmbeddedBroker::start(&config).await?;
@@ -141,7 +141,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let admin_state = AdminState {
         engine: engine.clone(),
         lifecycle: lifecycle.clone(),
-        prometheus: prometheus.clone(),
+        metrics: metrics.clone(),
     };
     let (api_address, admin_address) = (api.address, admin.address);
     let api_socket = api
@@ -159,7 +159,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let disk = embedded.as_ref().map(EmbeddedBroker::disk_gauge);
     let background = vec![
         actix_rt::spawn(credentials::keep_current(Arc::clone(&credentials))),
-        actix_rt::spawn(recorder::upkeep(prometheus, shared, disk)),
+        actix_rt::spawn(recorder::upkeep(metrics, shared, disk)),
     ];
     Ok(Running {
         api: api_address,

@@ -30,7 +30,9 @@ pub(crate) struct ProducerActor {
     queue: Arc<PartitionQueue>,
     /// `None` while it is at work.
     writer: Option<Box<dyn PartitionWriter>>,
-    metrics: BatchMetrics,
+    metrics: Arc<BatchMetrics>,
+    /// Of the batch under way.
+    sealed: SealedParts,
     /// Told when the partition seems to be gone.
     suspicion: Arc<Notify>,
     probe_is_due: bool,
@@ -40,13 +42,14 @@ impl ProducerActor {
     pub(crate) fn new(
         queue: Arc<PartitionQueue>,
         writer: Box<dyn PartitionWriter>,
-        metrics: BatchMetrics,
+        metrics: Arc<BatchMetrics>,
         suspicion: Arc<Notify>,
     ) -> Self {
         Self {
             queue,
             writer: Some(writer),
             metrics,
+            sealed: SealedParts::default(),
             suspicion,
             probe_is_due: false,
         }
@@ -80,11 +83,11 @@ impl ProducerActor {
     }
 
     fn write(&mut self, context: &mut Context<Self>) {
-        let (queue, metrics) = (Arc::clone(&self.queue), self.metrics.clone());
+        let (queue, metrics) = (Arc::clone(&self.queue), Arc::clone(&self.metrics));
+        let sealed = self.sealed.clone();
         let suspicion = Arc::clone(&self.suspicion);
         self.lend(context, |mut writer| async move {
-            let sealed = SealedParts::default();
-            let batch = QueuedBatch::new(Arc::clone(&queue), sealed.clone(), metrics.clone());
+            let batch = QueuedBatch::new(Arc::clone(&queue), sealed.clone(), Arc::clone(&metrics));
             let outcome = writer.write(Box::new(batch)).await;
             if !writer.is_healthy() {
                 suspicion.notify_one();
@@ -125,18 +128,48 @@ fn settle(
         WriteOutcome::Acked { .. } | WriteOutcome::Withdrawn => "the producer was stopped".into(),
     };
     let seconds = batch.at.elapsed().as_secs_f64();
+    let mut acked = 0;
+    let mut waits = Waits::default();
     for part in batch.parts {
-        let waited = part.handle.waited_ms() as f64 / 1e3;
-        metrics.received_to_sent.record(waited);
+        waits.add(part.handle.waited_ms(), metrics);
         match outcome {
             WriteOutcome::Acked { base_offset } => {
                 part.handle.ack(base_offset + part.records.start as i64);
-                metrics.sent_to_acked.record(seconds);
+                acked += 1;
             }
             WriteOutcome::NotStored { .. } => part.handle.refuse(&reason),
             WriteOutcome::Unknown { .. } | WriteOutcome::Withdrawn => part.handle.lose(&reason),
         }
         queue.relieve(part.handle.bytes());
+    }
+    waits.record(metrics);
+    if acked > 0 {
+        metrics.sent_to_acked.record_many(seconds, acked);
+    }
+}
+
+/// Neighbours in a batch have mostly waited equally long: they are recorded in
+/// one go.
+#[derive(Default)]
+struct Waits {
+    ms: i64,
+    count: usize,
+}
+
+impl Waits {
+    fn add(&mut self, ms: i64, metrics: &BatchMetrics) {
+        if ms != self.ms {
+            self.record(metrics);
+            *self = Self { ms, count: 0 };
+        }
+        self.count += 1;
+    }
+
+    fn record(&self, metrics: &BatchMetrics) {
+        if self.count > 0 {
+            let seconds = self.ms as f64 / 1e3;
+            metrics.received_to_sent.record_many(seconds, self.count);
+        }
     }
 }
 

@@ -32,14 +32,14 @@ impl SealedParts {
 pub(super) struct QueuedBatch {
     queue: Arc<PartitionQueue>,
     sealed: SealedParts,
-    metrics: BatchMetrics,
+    metrics: Arc<BatchMetrics>,
 }
 
 impl QueuedBatch {
     pub(super) fn new(
         queue: Arc<PartitionQueue>,
         sealed: SealedParts,
-        metrics: BatchMetrics,
+        metrics: Arc<BatchMetrics>,
     ) -> Self {
         Self {
             queue,

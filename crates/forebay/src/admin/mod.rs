@@ -13,10 +13,10 @@ use actix_web::dev::AppConfig;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{App, HttpResponse, web};
 use forebay_engine::Engine;
-use metrics_exporter_prometheus::PrometheusHandle;
 
 use crate::http::{ConnectionCount, Counted, DISCONNECT_TIMEOUT, HEAD_TIMEOUT};
 use crate::lifecycle::Lifecycle;
+use crate::recorder::Exposition;
 
 /// Scrapers and probes are few; a runaway one must not take all files.
 pub(crate) const MAX_CONNECTIONS: usize = 1000;
@@ -28,7 +28,7 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 pub(crate) struct AdminState {
     pub(crate) engine: Engine,
     pub(crate) lifecycle: Lifecycle,
-    pub(crate) prometheus: PrometheusHandle,
+    pub(crate) metrics: Exposition,
 }
 
 /// Serves `listener` on one worker until the server is stopped.
@@ -63,5 +63,5 @@ async fn metrics(state: web::Data<AdminState>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; version=0.0.4"))
         .insert_header((CACHE_CONTROL, "no-store"))
-        .body(state.prometheus.render())
+        .body(state.metrics.render())
 }
