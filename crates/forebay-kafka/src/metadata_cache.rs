@@ -7,7 +7,10 @@
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Duration,
 };
 
@@ -38,6 +41,8 @@ pub(crate) struct MetadataCache {
     answer_limit: Duration,
     question_limit: Duration,
     view: Mutex<View>,
+    /// Rises with every answer; see [`generation`](Self::generation).
+    generation: AtomicU64,
     wanted: Mutex<BTreeSet<String>>,
     /// Held by whoever asks; the time before which it must not be done again.
     asking: tokio::sync::Mutex<Instant>,
@@ -83,9 +88,15 @@ impl MetadataCache {
             // Two silent brokers may stand before one that answers.
             question_limit: 2 * (connect_limit + 2 * answer_limit),
             view: Mutex::default(),
+            generation: AtomicU64::new(0),
             wanted: Mutex::default(),
             asking: tokio::sync::Mutex::new(Instant::now()),
         }
+    }
+
+    /// As long as this is the same, so is everything that is remembered.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
     }
 
     pub(crate) fn broker(&self, id: i32) -> Option<Broker> {
@@ -305,6 +316,8 @@ impl MetadataCache {
     ) {
         let ended = Instant::now();
         let mut view = self.view.lock();
+        // Under the lock: whoever reads the new number reads the new view.
+        self.generation.fetch_add(1, Ordering::Release);
         let mut results = HashMap::new();
         let failure = match answer {
             Ok(answer) => {

@@ -91,13 +91,40 @@ pub(crate) struct ProducedPartition {
 }
 
 impl ProduceAnswer {
+    /// For looking up partitions, quickest in the order of the request: brokers
+    /// keep to that, mostly.
+    pub(crate) fn lookup(&self) -> AnswerLookup<'_> {
+        AnswerLookup {
+            topics: &self.topics,
+            topic: 0,
+            next: 0,
+        }
+    }
+}
+
+/// Looks up one partition after the other, from where the last was found.
+pub(crate) struct AnswerLookup<'a> {
+    topics: &'a [(String, Vec<ProducedPartition>)],
+    topic: usize,
+    next: usize,
+}
+
+impl AnswerLookup<'_> {
     /// What became of a partition's batch; `None` if the broker left it out.
-    pub(crate) fn partition(&self, topic: &str, partition: i32) -> Option<ProducedPartition> {
-        let (_, partitions) = self.topics.iter().find(|(name, _)| name == topic)?;
-        partitions
-            .iter()
-            .find(|answer| answer.partition == partition)
-            .copied()
+    pub(crate) fn partition(&mut self, topic: &str, partition: i32) -> Option<ProducedPartition> {
+        let is_named = |(name, _): &(String, Vec<_>)| name == topic;
+        if !self.topics.get(self.topic).is_some_and(is_named) {
+            self.topic = self.topics.iter().position(is_named)?;
+            self.next = 0;
+        }
+        let (_, answers) = self.topics.get(self.topic)?;
+        let (before, after) = answers.split_at(self.next.min(answers.len()));
+        let places = (self.next..).zip(after).chain((0..).zip(before));
+        let (place, found) = places
+            .into_iter()
+            .find(|(_, answer)| answer.partition == partition)?;
+        self.next = place + 1;
+        Some(*found)
     }
 }
 
@@ -158,6 +185,39 @@ mod tests {
     }
 
     #[test]
+    fn partitions_are_found_in_any_order() {
+        let of = |partition| ProducedPartition {
+            partition,
+            code: 0,
+            base_offset: i64::from(partition),
+            log_append_time_ms: -1,
+        };
+        let answer = ProduceAnswer {
+            topics: vec![
+                ("a".to_owned(), (0..3).map(of).collect()),
+                ("b".to_owned(), [7, 3, 5].map(of).into()),
+            ],
+            throttle: Duration::ZERO,
+        };
+        let mut answers = answer.lookup();
+        let order = [
+            ("a", 1),
+            ("a", 2),
+            ("a", 0),
+            ("b", 3),
+            ("b", 5),
+            ("b", 7),
+            ("a", 0),
+            ("a", 0),
+        ];
+        for (topic, partition) in order {
+            assert_eq!(answers.partition(topic, partition), Some(of(partition)));
+        }
+        assert_eq!(answers.partition("a", 7), None);
+        assert_eq!(answers.partition("b", 3), Some(of(3)));
+    }
+
+    #[test]
     fn unknown_codes_and_offsets_come_through() {
         let mut bytes = Vec::new();
         put_len(&mut bytes, 1).unwrap();
@@ -170,15 +230,16 @@ mod tests {
         }
         bytes.extend_from_slice(&1500i32.to_be_bytes());
         let answer = ProduceAnswer::read_versioned(&mut Cursor::new(bytes), version(7)).unwrap();
+        let mut answers = answer.lookup();
         let expected = ProducedPartition {
             partition: 3,
             code: 999,
             base_offset: 42,
             log_append_time_ms: -1,
         };
-        assert_eq!(answer.partition("t", 3), Some(expected));
-        assert_eq!(answer.partition("t", 4), None);
-        assert_eq!(answer.partition("u", 3), None);
+        assert_eq!(answers.partition("t", 3), Some(expected));
+        assert_eq!(answers.partition("t", 4), None);
+        assert_eq!(answers.partition("u", 3), None);
         assert_eq!(answer.throttle, Duration::from_millis(1500));
     }
 }

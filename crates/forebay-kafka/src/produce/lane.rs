@@ -10,7 +10,7 @@ use std::{collections::VecDeque, sync::Arc, time::Duration};
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
     sync::{mpsc, oneshot},
-    time::{Instant, sleep_until},
+    time::{Instant, Interval, MissedTickBehavior, interval, sleep_until},
 };
 
 use super::{
@@ -78,6 +78,19 @@ pub(crate) struct Lane {
     jobs: mpsc::UnboundedSender<Job>,
 }
 
+/// Finds a lane for as long as somebody else keeps it.
+#[derive(Debug)]
+pub(crate) struct WeakLane {
+    jobs: mpsc::WeakUnboundedSender<Job>,
+}
+
+impl WeakLane {
+    pub(crate) fn upgrade(&self) -> Option<Lane> {
+        let jobs = self.jobs.upgrade()?;
+        Some(Lane { jobs })
+    }
+}
+
 impl Lane {
     /// Starts the lane's task on the current runtime.
     pub(crate) fn spawn(
@@ -88,6 +101,8 @@ impl Lane {
     ) -> Self {
         // Unbounded, yet small: a partition has one batch under way at a time.
         let (jobs, queue) = mpsc::unbounded_channel();
+        let mut sweep = interval(SWEEP_INTERVAL);
+        sweep.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let driver = Driver {
             cluster,
             broker,
@@ -99,10 +114,15 @@ impl Lane {
             connecting: None,
             in_flight: FuturesUnordered::new(),
             throttled_until: Instant::now(),
-            next_sweep: Instant::now() + SWEEP_INTERVAL,
+            sweep,
         };
         tokio::spawn(driver.run());
         Self { jobs }
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakLane {
+        let jobs = self.jobs.downgrade();
+        WeakLane { jobs }
     }
 
     pub(crate) fn submit(&self, job: Job) {
@@ -125,7 +145,7 @@ struct Driver {
     /// Until when the broker mutes the connection (KIP-219): frames that are
     /// not built yet do better to wait here, and to grow.
     throttled_until: Instant,
-    next_sweep: Instant,
+    sweep: Interval,
 }
 
 impl Driver {
@@ -151,8 +171,15 @@ impl Driver {
                 self.send_frame();
                 continue;
             }
+            let busy = self.in_flight.len() >= MAX_IN_FLIGHT;
             tokio::select! {
-                job = self.queue.recv(), if open => match job {
+                biased;
+                Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => {
+                    self.note(&ended);
+                }
+                // What comes while no request can be sent is looked at when
+                // one can, all at once.
+                job = self.queue.recv(), if open && !busy => match job {
                     Some(job) => {
                         self.backlog.push_back(job);
                         // Whoever is about to hand over gets the chance to
@@ -164,9 +191,6 @@ impl Driver {
                     }
                     None => open = false,
                 },
-                Some(ended) = self.in_flight.next(), if !self.in_flight.is_empty() => {
-                    self.note(&ended);
-                }
                 made = poll_option(&mut self.connecting), if self.connecting.is_some() => {
                     self.connecting = None;
                     match made {
@@ -178,9 +202,11 @@ impl Driver {
                         Err(error) => self.refuse_backlog(&error),
                     }
                 }
-                () = closed(self.connection.as_ref()), if self.connection.is_some() => self.hang_up(),
+                // Requests in flight tell by failing.
+                () = closed(self.connection.as_ref()),
+                    if self.connection.is_some() && self.in_flight.is_empty() => self.hang_up(),
                 () = sleep_until(self.throttled_until), if may_send && throttled => {}
-                () = sleep_until(self.next_sweep), if !self.backlog.is_empty() => self.sweep(),
+                _ = self.sweep.tick(), if busy || !self.backlog.is_empty() => self.sweep(),
             }
         }
     }
@@ -215,7 +241,9 @@ impl Driver {
     /// Gives back what need not be sent any more: a broker that does not
     /// answer, or throttles, must not keep a batch beyond its time.
     fn sweep(&mut self) {
-        self.next_sweep = Instant::now() + SWEEP_INTERVAL;
+        while let Ok(job) = self.queue.try_recv() {
+            self.backlog.push_back(job);
+        }
         for mut job in std::mem::take(&mut self.backlog) {
             if job.slot.is_given_up() {
                 job.answer(Attempt::OutOfTime);
@@ -232,7 +260,8 @@ impl Driver {
         let Some((id, connection)) = self.connection.clone() else {
             return;
         };
-        let mut jobs = Vec::new();
+        let mut jobs = Vec::with_capacity(self.backlog.len());
+        let mut partitions = Vec::with_capacity(self.backlog.len());
         let mut bytes = 0;
         while bytes < FRAME_BYTES {
             let Some(mut job) = self.backlog.pop_front() else {
@@ -242,7 +271,10 @@ impl Driver {
                 job.answer(Attempt::OutOfTime);
                 continue;
             }
-            if jobs.iter().any(|other: &Job| other.is_same_partition(&job)) {
+            // The numbers first: they lie together.
+            if partitions.contains(&job.partition)
+                && jobs.iter().any(|other: &Job| other.is_same_partition(&job))
+            {
                 // Two producers of one partition, while one of them ends: the
                 // answer could not tell their batches apart.
                 self.backlog.push_front(job);
@@ -254,6 +286,7 @@ impl Driver {
                     if job.slot.attempts() > 0 {
                         self.observer.resent();
                     }
+                    partitions.push(job.partition);
                     jobs.push(job);
                 }
                 None => job.answer(Attempt::Withdrawn),

@@ -5,10 +5,7 @@ use std::{collections::HashMap, fmt, sync::Arc};
 
 use parking_lot::Mutex;
 
-use super::{
-    ProduceObserver,
-    lane::{Job, Lane},
-};
+use super::{ProduceObserver, lane::Lane};
 use crate::{cluster::Cluster, metadata::Broker, record_batch::compress::Codec};
 
 /// The produce connections of one thread; its writers share them.
@@ -72,19 +69,18 @@ impl ProduceLanes {
         &*self.inner.observer
     }
 
-    /// Hands a batch to its leader's lane: to the shared one, or, if the
-    /// partition's last attempts timed out, to one that no other waits for.
-    pub(crate) fn submit(&self, leader: &Broker, isolated: bool, job: Job) {
-        let key = if isolated {
-            LaneKey::Own {
-                topic: Arc::clone(&job.topic),
-                partition: job.partition,
-            }
-        } else {
-            LaneKey::Shared { broker: leader.id }
+    /// The lane of a leader: the shared one, or, for a partition whose last
+    /// attempts timed out, one that no other waits for.
+    pub(crate) fn lane(&self, leader: &Broker, own: Option<(&Arc<str>, i32)>) -> Lane {
+        let key = match own {
+            Some((topic, partition)) => LaneKey::Own {
+                topic: Arc::clone(topic),
+                partition,
+            },
+            None => LaneKey::Shared { broker: leader.id },
         };
         let mut lanes = self.inner.lanes.lock();
-        let lane = match lanes.get(&key) {
+        match lanes.get(&key) {
             Some((broker, lane)) if broker == leader => lane.clone(),
             // None yet, or the leader has moved to another address.
             _ => {
@@ -97,9 +93,7 @@ impl ProduceLanes {
                 lanes.insert(key, (leader.clone(), lane.clone()));
                 lane
             }
-        };
-        drop(lanes);
-        lane.submit(job);
+        }
     }
 
     /// Closes the partition's own lane, now that it is healthy again.

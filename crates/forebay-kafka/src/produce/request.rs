@@ -117,8 +117,9 @@ fn frame(jobs: &[Job]) -> RawProduce<'_> {
 }
 
 fn dispatch(jobs: Vec<Job>, answer: &ProduceAnswer) {
+    let mut answers = answer.lookup();
     for job in jobs {
-        let attempt = match answer.partition(&job.topic, job.partition) {
+        let attempt = match answers.partition(&job.topic, job.partition) {
             Some(part) => Attempt::Answered {
                 code: part.code,
                 base_offset: part.base_offset,

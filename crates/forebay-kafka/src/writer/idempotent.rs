@@ -15,6 +15,7 @@ use super::{
     PartitionWriter, WriteOutcome,
     health::Health,
     read_back,
+    route::Route,
     sequence::Sequence,
     verdict::{Verdict, judge},
     while_wanted::while_wanted,
@@ -44,14 +45,10 @@ const GONE_AFTER: Duration = Duration::from_secs(1);
 /// be told from a duplicate.
 #[derive(Debug)]
 pub struct IdempotentWriter {
-    topic: Arc<str>,
-    partition: i32,
-    lanes: ProduceLanes,
+    route: Route,
     sequence: Sequence,
     /// Offset after the last batch known to be stored: where a search begins.
     known_end: Option<i64>,
-    /// Whether batches go over a connection of their own.
-    isolated: bool,
     health: Health,
 }
 
@@ -75,12 +72,9 @@ impl IdempotentWriter {
     /// Connects to nothing before the first batch.
     pub fn new(topic: Arc<str>, partition: i32, lanes: ProduceLanes) -> Self {
         Self {
-            topic,
-            partition,
-            lanes,
+            route: Route::new(topic, partition, lanes),
             sequence: Sequence::default(),
             known_end: None,
-            isolated: false,
             health: Health::new(Arc::default()),
         }
     }
@@ -94,7 +88,7 @@ impl IdempotentWriter {
     }
 
     fn cluster(&self) -> &Cluster {
-        self.lanes.cluster()
+        self.route.cluster()
     }
 
     /// What is seldom is boxed: this future is made for every batch, and its
@@ -139,7 +133,7 @@ impl IdempotentWriter {
                 // with that id it would not deduplicate at all.
                 Ok((id, epoch)) => self.sequence.begin(id, epoch),
                 Err(error) => {
-                    tracing::debug!(topic = %self.topic, %error, "no producer id yet");
+                    tracing::debug!(topic = %self.route.topic, %error, "no producer id yet");
                     self.health.note_fault();
                     if !batch.is_wanted() {
                         return;
@@ -151,31 +145,28 @@ impl IdempotentWriter {
     }
 
     /// Hands the batch to its leader's lane once.
-    async fn attempt(&self, mut slot: BatchSlot) -> (BatchSlot, Attempt) {
-        // What is remembered is good enough to begin with, and costs no wait:
-        // a broker that does not lead says so, and then we ask.
-        let leader = match self.cluster().known_leader(&self.topic, self.partition) {
-            Some(leader) => leader,
+    async fn attempt(&mut self, mut slot: BatchSlot) -> (BatchSlot, Attempt) {
+        let lane = match self.route.known_lane() {
+            Some(lane) => lane,
             None => {
-                let asking = self.cluster().leader(&self.topic, self.partition);
+                let asking = self
+                    .cluster()
+                    .leader(&self.route.topic, self.route.partition);
                 match Box::pin(while_wanted(|| slot.has_time(), asking)).await {
-                    Ok(leader) => leader,
+                    Ok(leader) => self.route.lane_to(&leader),
                     Err(error) => return (slot, Attempt::NotHanded(error)),
                 }
             }
         };
         let (reply, answer) = oneshot::channel();
-        let (topic, partition) = (Arc::clone(&self.topic), self.partition);
-        self.lanes.submit(
-            &leader,
-            self.isolated,
-            Job {
-                topic,
-                partition,
-                slot,
-                reply,
-            },
-        );
+        lane.submit(Job {
+            topic: Arc::clone(&self.route.topic),
+            partition: self.route.partition,
+            slot,
+            reply,
+        });
+        // While it waits the lane may go: it answers what it has.
+        drop(lane);
         answer
             .await
             .expect("a lane answers every job, and lives as long as its runtime")
@@ -193,7 +184,9 @@ impl IdempotentWriter {
             Attempt::NotHanded(error) => error,
             Attempt::NoAnswer(error) => {
                 // Until the next success, which also closes the lane of its own.
-                self.isolated |= matches!(error, Error::Timeout { .. });
+                if matches!(error, Error::Timeout { .. }) {
+                    self.route.isolate();
+                }
                 error
             }
         };
@@ -203,7 +196,7 @@ impl IdempotentWriter {
         if gone {
             let reason = format!(
                 "topic {} or its partition {} is gone",
-                self.topic, self.partition
+                self.route.topic, self.route.partition
             );
             return Next::Done(match progress.slot.attempts() {
                 0 => WriteOutcome::NotStored { reason },
@@ -216,10 +209,10 @@ impl IdempotentWriter {
     /// Asks again who leads, and says whether the topic has been missing for
     /// long enough to be taken for deleted.
     async fn is_gone(&self, progress: &mut Progress, error: &Error) -> bool {
-        let asking = self.cluster().refresh(&self.topic);
+        let asking = self.cluster().refresh(&self.route.topic);
         let missing = match while_wanted(|| progress.slot.has_time(), asking).await {
             // It may have been created anew with fewer partitions.
-            Ok(topic) => topic.partition(self.partition).is_none(),
+            Ok(topic) => topic.partition(self.route.partition).is_none(),
             Err(refreshed) => refreshed.is_unknown_topic() || error.is_unknown_topic(),
         };
         if !missing {
@@ -246,7 +239,7 @@ impl IdempotentWriter {
         };
         if code != ErrorCode::NONE {
             progress.trouble = format!("the leader answered {code}");
-            tracing::debug!(topic = %self.topic, partition = self.partition, %code, "produce refused");
+            tracing::debug!(topic = %self.route.topic, partition = self.route.partition, %code, "produce refused");
         }
         match verdict {
             Verdict::Acked => return Next::Done(WriteOutcome::Acked { base_offset }),
@@ -261,12 +254,14 @@ impl IdempotentWriter {
                 }
             }
             Verdict::Retry { refresh, isolate } => {
-                self.isolated |= isolate;
+                if isolate {
+                    self.route.isolate();
+                }
                 self.health.note_refusal(code);
                 if refresh {
                     let error = Error::api(code, "produce", None);
                     if self.is_gone(progress, &error).await {
-                        let reason = format!("topic {} is gone", self.topic);
+                        let reason = format!("topic {} is gone", self.route.topic);
                         return Next::Done(WriteOutcome::Unknown { reason });
                     }
                 }
@@ -280,8 +275,8 @@ impl IdempotentWriter {
         let frozen = progress.slot.frozen()?;
         let search = read_back::find(
             self.cluster(),
-            &self.topic,
-            self.partition,
+            &self.route.topic,
+            self.route.partition,
             frozen,
             self.known_end,
         );
@@ -322,38 +317,26 @@ impl IdempotentWriter {
             self.sequence.advance(frozen.count());
             self.known_end = Some(base_offset + i64::from(frozen.count()));
             self.health.note_success();
-            if self.isolated {
-                self.isolated = false;
-                self.lanes.rejoin(&self.topic, self.partition);
-            }
+            self.route.rejoin();
         } else {
             // A batch that was frozen and given up leaves a hole in the
             // sequence, and its bytes must never be stored under another.
             self.sequence.bump();
-            self.lanes.observer().bumped();
+            self.route.lanes.observer().bumped();
         }
         outcome
     }
 
     async fn run_probe(&mut self) -> bool {
-        let cluster = self.lanes.cluster().clone();
+        let cluster = self.cluster().clone();
         let probe = self
             .health
-            .probe(&cluster, &self.topic, self.partition)
+            .probe(&cluster, &self.route.topic, self.route.partition)
             .await;
         if let Err(error) = &probe {
-            tracing::debug!(topic = %self.topic, partition = self.partition, %error, "probe failed");
+            tracing::debug!(topic = %self.route.topic, partition = self.route.partition, %error, "probe failed");
         }
         self.health.is_good()
-    }
-}
-
-impl Drop for IdempotentWriter {
-    fn drop(&mut self) {
-        // The lanes would keep the partition's own one, and its connection.
-        if self.isolated {
-            self.lanes.rejoin(&self.topic, self.partition);
-        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! - `idempotent`: the attempts of one batch, from open to its outcome;
 //! - `sequence`: producer id, epoch and sequence numbers (KIP-98, KIP-360);
 //! - `health`: whether the partition takes batches, for those who choose one;
+//! - `route`: the way to the leader's connection;
 //! - `verdict`: what a broker's answer proves;
 //! - `read_back`: looking in the log for a batch the broker no longer knows;
 //! - `while_wanted`: waiting no longer than anybody wants the batch;
@@ -12,6 +13,7 @@ pub mod fake;
 mod health;
 mod idempotent;
 mod read_back;
+mod route;
 mod sequence;
 mod verdict;
 mod while_wanted;
