@@ -10,12 +10,14 @@
 //! | [`answer`] | the envelope of every answer |
 //! | [`credential_scope`] | which actions and access points a credential may use |
 //! | [`error_code`] | codes and the one error type, [`ApiError`] |
+//! | [`flattened`] | parameters by query and by form, `Message.0.Body=…` |
 //! | [`limits`] | counts and sizes that the contract names |
 //! | [`message_id`] | the six-field `MessageId` |
 //! | [`messages`] | requests and answers of the actions that read messages back |
 //! | [`send_message`] | the hot path's request, parsed without copying |
 //! | [`tasks`] | requests and answers of the task actions |
 //! | [`tc3`] | TC3-HMAC-SHA256, verification and signing |
+//! | [`v1`] | HmacSHA1 and HmacSHA256, verification and signing |
 //! | [`utc_time`] | the API's notation of dates |
 
 pub mod action;
@@ -23,6 +25,7 @@ pub mod answer;
 pub mod credential_scope;
 mod echo;
 pub mod error_code;
+pub mod flattened;
 pub mod limits;
 pub mod message_id;
 pub mod messages;
@@ -33,10 +36,12 @@ pub mod send_message;
 pub mod tasks;
 pub mod tc3;
 pub mod utc_time;
+pub mod v1;
 
 pub use action::{Action, VERSION};
 pub use credential_scope::CredentialScope;
 pub use error_code::{ApiError, ErrorCode};
+pub use flattened::{Flattened, RequestParameters};
 pub use message_id::{MessageId, MessageIdError, write_message_id};
 pub use names::{TopicNameProblem, check_topic_name, is_datahub_id, is_task_id};
 pub use send_message::{Message, SendMessageRequest};

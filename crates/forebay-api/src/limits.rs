@@ -15,6 +15,16 @@ pub const MAX_RAW_BODY_BYTES: usize = 10 << 20;
 /// request: these bodies become a tree of JSON values, which takes many times their size.
 pub const MAX_MANAGEMENT_BODY_BYTES: usize = 1 << 20;
 
+/// Longest query of a GET, in bytes as sent (the vendor's rule for GET).
+pub const MAX_QUERY_BYTES: usize = 32 << 10;
+
+/// Most parameters of a request by GET or by form, where each leaf of the request is one. Our own
+/// limit; 500 messages with keys are 1,000 of them.
+pub const MAX_FLATTENED_PARAMETERS: usize = 4096;
+
+/// How deep a flattened name may go: parts between dots. The API's own go to 8.
+pub const MAX_FLATTENED_DEPTH: usize = 10;
+
 /// What is read and thrown away of a body that is refused early, so that an SDK which is still
 /// writing sees the error code and not a broken pipe.
 pub const MAX_DISCARD_BYTES: usize = 16 << 20;

@@ -1,18 +1,40 @@
-//! Parameters of the management actions, read from JSON by name.
+//! Parameters of the management actions, read by name from JSON or from flattened names.
 //!
 //! These actions are rare, so their bodies become a tree of values first. That gives what a
 //! derived `Deserialize` does not: errors that name the field with its path, `null` as absent, and
 //! no positional arrays in place of objects.
+//!
+//! Where names came flattened every value is text: there, and only there, a number or a boolean
+//! may be text.
 
 use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::echo::clipped;
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::limits::MAX_MANAGEMENT_BODY_BYTES;
 
-/// Parses the body of a management action: one JSON object.
-pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
+/// A request's parameters as a tree.
+#[derive(Debug)]
+pub(crate) struct Object {
+    members: Map<String, Value>,
+    all_text: bool,
+}
+
+/// Parses the parameters of a management action: one object.
+pub(crate) fn parse_object<'a>(
+    parameters: impl Into<RequestParameters<'a>>,
+) -> Result<Object, ApiError> {
+    let (members, all_text) = match parameters.into() {
+        RequestParameters::Json(body) => (parse_json(body)?, false),
+        RequestParameters::Flattened(flattened) => (flattened.object()?, true),
+    };
+    Ok(Object { members, all_text })
+}
+
+fn parse_json(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.len() > MAX_MANAGEMENT_BODY_BYTES {
         let actual = u64::try_from(body.len()).ok();
         return Err(ApiError::request_too_large(
@@ -38,6 +60,7 @@ pub(crate) fn parse_object(body: &[u8]) -> Result<Map<String, Value>, ApiError> 
 pub(crate) struct Parameters<'v> {
     map: &'v Map<String, Value>,
     path: Path,
+    all_text: bool,
 }
 
 /// Where an object stands in the request; at most two levels deep in this API.
@@ -50,11 +73,17 @@ enum Path {
 }
 
 impl<'v> Parameters<'v> {
-    pub(crate) fn new(map: &'v Map<String, Value>) -> Self {
+    pub(crate) fn new(object: &'v Object) -> Self {
         Self {
-            map,
+            map: &object.members,
             path: Path::Root,
+            all_text: object.all_text,
         }
+    }
+
+    /// The text of a value that may be another type's, which is so where names came flattened.
+    fn flattened<'t>(&self, value: &'t Value) -> Option<&'t str> {
+        value.as_str().filter(|_| self.all_text)
     }
 
     /// The field's full name, for messages.
@@ -77,7 +106,10 @@ impl<'v> Parameters<'v> {
         };
         match read(value) {
             Some(read) => Ok(Some(read)),
-            None => Err(wrong_type(self.field(name), expected, value)),
+            None => Err(match self.flattened(value) {
+                Some(text) => wrong_text(self.field(name), expected, text),
+                None => wrong_type(self.field(name), expected, value),
+            }),
         }
     }
 
@@ -93,15 +125,28 @@ impl<'v> Parameters<'v> {
     }
 
     pub(crate) fn bool(&self, name: &'static str) -> Result<Option<bool>, ApiError> {
-        self.typed(name, "true or false", Value::as_bool)
+        self.typed(name, "true or false", |value| {
+            match self.flattened(value) {
+                // The latter ones are Python's.
+                Some("true" | "True") => Some(true),
+                Some("false" | "False") => Some(false),
+                _ => value.as_bool(),
+            }
+        })
     }
 
     pub(crate) fn i64(&self, name: &'static str) -> Result<Option<i64>, ApiError> {
-        self.typed(name, "an integer of 64 bits", Value::as_i64)
+        self.typed(name, "an integer of 64 bits", |value| {
+            let text = self.flattened(value);
+            text.map_or(value.as_i64(), |text| text.parse().ok())
+        })
     }
 
     pub(crate) fn u64(&self, name: &'static str) -> Result<Option<u64>, ApiError> {
-        self.typed(name, "an unsigned integer of 64 bits", Value::as_u64)
+        self.typed(name, "an unsigned integer of 64 bits", |value| {
+            let text = self.flattened(value);
+            text.map_or(value.as_u64(), |text| text.parse().ok())
+        })
     }
 
     pub(crate) fn object(&self, name: &'static str) -> Result<Option<Self>, ApiError> {
@@ -112,7 +157,7 @@ impl<'v> Parameters<'v> {
             }
         };
         let map = self.typed(name, "an object", Value::as_object)?;
-        Ok(map.map(|map| Self { map, path }))
+        Ok(map.map(|map| Self { map, path, ..*self }))
     }
 
     pub(crate) fn required_object(&self, name: &'static str) -> Result<Self, ApiError> {
@@ -130,6 +175,7 @@ impl<'v> Parameters<'v> {
                 Some(map) => Ok(Self {
                     map,
                     path: Path::Item(name, index),
+                    ..*self
                 }),
                 None => {
                     let field = format_args!("{name}[{index}]");
@@ -142,7 +188,8 @@ impl<'v> Parameters<'v> {
     /// Refuses a parameter of a feature that Forebay does not have, unless its value asks for
     /// nothing: `null`, `false`, 0, "", or a list or object of such.
     pub(crate) fn refuse(&self, name: &'static str) -> Result<(), ApiError> {
-        if self.map.get(name).is_some_and(asks_for_something) {
+        let value = self.map.get(name);
+        if value.is_some_and(|value| asks_for_something(value, self.all_text)) {
             return Err(ApiError::new(
                 ErrorCode::UnsupportedOperation,
                 format!("{} is not supported: leave it out", self.field(name)),
@@ -152,15 +199,24 @@ impl<'v> Parameters<'v> {
     }
 }
 
-fn asks_for_something(value: &Value) -> bool {
+fn asks_for_something(value: &Value, all_text: bool) -> bool {
+    let asks = |value| asks_for_something(value, all_text);
     match value {
         Value::Null => false,
         Value::Bool(flag) => *flag,
         Value::Number(number) => number.as_f64() != Some(0.0),
+        Value::String(text) if all_text => !matches!(&**text, "" | "0" | "false" | "False"),
         Value::String(text) => !text.is_empty(),
-        Value::Array(list) => list.iter().any(asks_for_something),
-        Value::Object(map) => map.values().any(asks_for_something),
+        Value::Array(list) => list.iter().any(asks),
+        Value::Object(map) => map.values().any(asks),
     }
+}
+
+fn wrong_text(field: impl fmt::Display, expected: &str, text: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::InvalidParameter,
+        format!("{field}: expected {expected}, got [{}]", clipped(text)),
+    )
 }
 
 fn wrong_type(field: impl fmt::Display, expected: &str, value: &Value) -> ApiError {
@@ -256,7 +312,7 @@ mod tests {
         );
         let large = vec![b' '; MAX_MANAGEMENT_BODY_BYTES + 1];
         assert_eq!(
-            parse_object(&large).unwrap_err().code,
+            parse_object(&large[..]).unwrap_err().code,
             ErrorCode::RequestSizeLimitExceeded
         );
     }

@@ -5,8 +5,14 @@
     reason = "a panic in a test's own helper fails the test, which is what it is for"
 )]
 
-use forebay_api::tc3::{RequestHead, RequestToSign, SecretRef, Signer, SigningKeyCache, Verifier};
-use forebay_api::{ErrorCode, MessageId, check_topic_name, send_message, write_message_id};
+use forebay_api::tc3::{
+    GetToSign, HeaderValue, RequestHead, RequestToSign, SecretRef, Signer, SigningKeyCache,
+    Verifier,
+};
+use forebay_api::v1::{self, SignatureMethod};
+use forebay_api::{
+    ErrorCode, Flattened, MessageId, check_topic_name, send_message, write_message_id,
+};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -47,6 +53,90 @@ proptest! {
             length => changed[cut.index(length)] ^= 0x20,
         }
         prop_assert_eq!(verify(&changed, &key), wrong);
+    }
+
+    #[test]
+    fn a_signed_get_is_verified_and_any_changed_byte_refused(
+        query in "[!-~]{0,200}",
+        host in "[a-z.-]{1,20}(:[0-9]{1,5})?",
+        key in "[ -~]{0,80}",
+        timestamp in 0_i64..253_402_300_800,
+        cut in any::<prop::sample::Index>(),
+        bit in 0..8,
+    ) {
+        let mut signer = Signer::new("AKIDx", key.as_str());
+        let request = GetToSign { host: &host, action: "SendMessage", query: &query, timestamp };
+        let headers = signer.sign_get(&request);
+        let mut cache = SigningKeyCache::default();
+        let mut verify = |method: &str, query: &[u8], body: &[u8]| {
+            let query = String::from_utf8_lossy(query);
+            let head = RequestHead { method, query: &query, headers: &headers[..] };
+            let secret = SecretRef { secret_key: &key, token: None };
+            Verifier::default()
+                .verify(&head, body, timestamp, |_| Some(secret), &mut cache)
+                .map(|verified| verified.timestamp)
+                .map_err(|error| error.code)
+        };
+        prop_assert_eq!(verify("GET", query.as_bytes(), b""), Ok(timestamp));
+        let wrong = Err(ErrorCode::AuthFailureSignatureFailure);
+        prop_assert_eq!(verify("POST", query.as_bytes(), b""), wrong);
+        prop_assert_eq!(verify("GET", query.as_bytes(), b"x"), wrong);
+        let mut changed = query.clone().into_bytes();
+        match changed.len() {
+            0 => changed.push(b'&'),
+            length => changed[cut.index(length)] ^= 1_u8 << bit,
+        }
+        prop_assert_eq!(verify("GET", &changed, b""), wrong);
+    }
+
+    #[test]
+    fn signed_by_v1_is_verified_and_any_changed_byte_refused(
+        parameters in proptest::collection::btree_map("[A-Za-z.0-9]{1,9}", ".{0,20}", 0..9),
+        host in "[A-Za-z0-9.-]{1,20}(:[0-9]{1,5})?|\\[[0-9a-f:]{2,10}\\]:[0-9]{1,5}",
+        key in "[ -~]{0,80}",
+        token in proptest::option::of("[!-~]{1,40}"),
+        sha256 in any::<bool>(),
+        get in any::<bool>(),
+        timestamp in 0_i64..253_402_300_800,
+        nonce in any::<u64>(),
+        cut in any::<prop::sample::Index>(),
+        new in any::<u8>(),
+    ) {
+        let method = if sha256 { SignatureMethod::HmacSha256 } else { SignatureMethod::HmacSha1 };
+        let http_method = if get { "GET" } else { "POST" };
+        let mut signer = v1::Signer::new("AKIDx", key.as_str(), method);
+        if let Some(token) = &token {
+            signer = signer.with_token(token.as_str());
+        }
+        let parameters: Vec<_> = parameters.into_iter().collect();
+        let signed = signer.sign(&v1::ToSign {
+            http_method, host: &host, action: "SendMessage", parameters: &parameters, timestamp, nonce,
+        }).unwrap();
+        let verify = |encoded: &[u8], host: &str, key: &str| {
+            let secret = SecretRef { secret_key: key, token: token.as_deref() };
+            let host = HeaderValue::One(host.as_bytes());
+            let flattened = Flattened::decode(encoded).map_err(|error| error.code)?;
+            v1::Verifier { skew_seconds: 0 }
+                .verify(http_method, host, &flattened, timestamp, |_| Some(secret))
+                .map(|_| ())
+                .map_err(|error| error.code)
+        };
+        prop_assert_eq!(verify(signed.as_bytes(), &host, &key), Ok(()));
+        let wrong = Err(ErrorCode::AuthFailureSignatureFailure);
+        prop_assert_eq!(verify(signed.as_bytes(), &host, &format!("{key}x")), wrong);
+        prop_assert_eq!(verify(signed.as_bytes(), &format!("x{host}"), &key), wrong);
+        let mut changed = signed.clone().into_bytes();
+        let at = cut.index(changed.len());
+        changed[at] = new;
+        // Of an encoding other bytes may say the same: `%2b` is `%2B`.
+        let meaning = |encoded: &[u8]| Flattened::decode(encoded).ok().map(|decoded| {
+            decoded.iter().map(|(name, value)| [name, b"=", value].concat()).collect::<Vec<_>>()
+        });
+        if meaning(&changed) == meaning(signed.as_bytes()) {
+            prop_assert_eq!(verify(&changed, &host, &key), Ok(()));
+        } else {
+            prop_assert!(verify(&changed, &host, &key).is_err());
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use crate::action::Action;
 use crate::echo::clipped;
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::limits::{DEFAULT_LISTED_MESSAGES, MAX_LATEST_MESSAGES, MAX_LISTED_MESSAGES};
 use crate::names::{TopicNameProblem, check_topic_name};
 use crate::parameters::{Parameters, parse_object};
@@ -66,7 +67,10 @@ impl MessageQuery {
     /// `InvalidParameter` for malformed JSON or another type, `MissingParameter` for an absent
     /// parameter, `InvalidParameterValue` for a count out of range or an impossible topic name,
     /// `UnsupportedOperation` for an internal topic and for another action.
-    pub fn parse(action: Action, body: &[u8]) -> Result<Self, ApiError> {
+    pub fn parse<'a>(
+        action: Action,
+        body: impl Into<RequestParameters<'a>>,
+    ) -> Result<Self, ApiError> {
         let map = parse_object(body)?;
         let parameters = Parameters::new(&map);
         let (instance, topic) = match action {

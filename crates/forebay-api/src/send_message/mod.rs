@@ -7,6 +7,7 @@
 //! is bounded too: unknown parameters may be 64 deep.
 
 mod fault;
+mod flattened;
 mod walk;
 
 use std::borrow::Cow;
@@ -16,6 +17,8 @@ use serde::de::DeserializeSeed;
 use crate::error_code::{ApiError, ErrorCode};
 use crate::limits::{MAX_DECODED_BYTES, MAX_MESSAGES};
 use walk::{Place, Request};
+
+pub use flattened::from_flattened;
 
 /// A SendMessage request within its limits.
 #[derive(Clone, Debug, Eq, PartialEq)]

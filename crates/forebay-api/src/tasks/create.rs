@@ -5,6 +5,7 @@ use super::view::Tag;
 use super::{check_description, check_task_name};
 use crate::echo::clipped;
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::limits::{MAX_TAG_KEY_CHARS, MAX_TAG_VALUE_CHARS, MAX_TAGS};
 use crate::parameters::{Parameters, parse_object};
 
@@ -23,14 +24,14 @@ pub struct CreateDatahubTask {
 }
 
 impl CreateDatahubTask {
-    /// Parses and checks the raw body.
+    /// Parses and checks the parameters.
     ///
     /// # Errors
     ///
     /// `InvalidParameter` (malformed JSON, wrong type), `MissingParameter`,
     /// `InvalidParameterValue` (a name or number outside its range) and `UnsupportedOperation`
     /// (the API has it, Forebay does not), each naming the field.
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
+    pub fn parse<'a>(body: impl Into<RequestParameters<'a>>) -> Result<Self, ApiError> {
         let map = parse_object(body)?;
         let request = Parameters::new(&map);
         let name = request.required_string("TaskName")?;

@@ -2,6 +2,7 @@
 
 use super::view::TaskView;
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::limits::{DEFAULT_TASKS_PAGE, MAX_TASKS_PAGE};
 use crate::parameters::{Parameters, parse_object};
 
@@ -25,12 +26,12 @@ pub struct DescribeDatahubTasks {
 }
 
 impl DescribeDatahubTasks {
-    /// Parses and checks the raw body.
+    /// Parses and checks the parameters.
     ///
     /// # Errors
     ///
     /// `InvalidParameter`, or `InvalidParameterValue` for a negative Limit or Offset.
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
+    pub fn parse<'a>(body: impl Into<RequestParameters<'a>>) -> Result<Self, ApiError> {
         let map = parse_object(body)?;
         let request = Parameters::new(&map);
         let filter = |name| -> Result<Option<String>, ApiError> {

@@ -19,6 +19,7 @@ pub use target::{TargetKind, TaskTarget};
 pub use view::{Tag, TaskStatus, TaskView};
 
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::limits::{MAX_DESCRIPTION_BYTES, MAX_TASK_NAME_CHARS};
 use crate::parameters::{Parameters, parse_object};
 
@@ -32,7 +33,7 @@ use crate::parameters::{Parameters, parse_object};
 ///
 /// `InvalidParameter` for malformed JSON or another type, `MissingParameter` for an absent or
 /// empty TaskId.
-pub fn parse_task_id(body: &[u8]) -> Result<String, ApiError> {
+pub fn parse_task_id<'a>(body: impl Into<RequestParameters<'a>>) -> Result<String, ApiError> {
     let map = parse_object(body)?;
     Parameters::new(&map)
         .required_string("TaskId")

@@ -2,6 +2,7 @@
 
 use super::{check_description, check_task_name};
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::parameters::{Parameters, parse_object};
 
 /// A valid ModifyDatahubTask. `None` leaves a property as it is; source, target and QpsLimit cannot
@@ -23,12 +24,12 @@ pub struct ModifyDatahubTask {
 }
 
 impl ModifyDatahubTask {
-    /// Parses and checks the raw body.
+    /// Parses and checks the parameters.
     ///
     /// # Errors
     ///
     /// `InvalidParameter`, `MissingParameter` or `InvalidParameterValue`, naming the field.
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
+    pub fn parse<'a>(body: impl Into<RequestParameters<'a>>) -> Result<Self, ApiError> {
         let map = parse_object(body)?;
         let request = Parameters::new(&map);
         let task_id = request.required_string("TaskId")?.to_owned();

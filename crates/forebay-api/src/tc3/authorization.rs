@@ -110,7 +110,7 @@ const EXPECTED_FIELDS: &str =
     "Authorization: expected Credential=…, SignedHeaders=…, Signature=…, each once";
 
 /// `AuthFailure.InvalidAuthorization` with this message.
-pub(super) fn invalid_authorization(message: impl Into<Cow<'static, str>>) -> ApiError {
+pub(crate) fn invalid_authorization(message: impl Into<Cow<'static, str>>) -> ApiError {
     ApiError::new(ErrorCode::AuthFailureInvalidAuthorization, message)
 }
 

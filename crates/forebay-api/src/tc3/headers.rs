@@ -39,7 +39,7 @@ pub enum HeaderValue<'h> {
 
 impl<'h> HeaderValue<'h> {
     /// The value of the only line, without the blanks around it.
-    pub(super) fn single(self) -> Option<&'h [u8]> {
+    pub(crate) fn single(self) -> Option<&'h [u8]> {
         match self {
             Self::One(value) => Some(value.trim_ascii()),
             Self::Absent | Self::Repeated => None,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// The header verbatim (Python, Java, Go), without its port (Node), and both in lower case
 /// (clients written after the vendor's text), each once.
-pub(super) fn host_forms(host: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
+pub(crate) fn host_forms(host: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
     let portless = without_port(host);
     let has_capitals = host.iter().any(u8::is_ascii_uppercase);
     let as_sent = [Some(host), portless];

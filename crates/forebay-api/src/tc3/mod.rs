@@ -20,10 +20,13 @@ mod signed_headers;
 mod signing_key;
 mod verify;
 
+pub(crate) use authorization::invalid_authorization;
 pub use headers::{HeaderValue, Headers, RequestHead};
-pub use sign::{RequestToSign, Signer};
+pub(crate) use host_forms::host_forms;
+pub use sign::{GetToSign, RequestToSign, Signer};
 pub use signing_key::SigningKeyCache;
 pub use verify::{Credential, SecretRef, Verified, Verifier};
+pub(crate) use verify::{check_skew, check_token, parse_seconds};
 
 /// Name of the algorithm, the first word of Authorization and of the string to sign.
 const ALGORITHM: &str = "TC3-HMAC-SHA256";

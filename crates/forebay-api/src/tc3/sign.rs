@@ -9,6 +9,8 @@ use crate::action::VERSION;
 use crate::utc_time::{DateText, utc_date};
 
 const CONTENT_TYPE: &str = "application/json";
+/// All SDKs send and sign it on a GET too.
+const CONTENT_TYPE_OF_GET: &str = "application/x-www-form-urlencoded";
 const SIGNED_HEADERS: &str = "content-type;host";
 const REQUEST_CLIENT: &str = concat!("FOREBAY_", env!("CARGO_PKG_VERSION"));
 
@@ -24,7 +26,7 @@ pub struct Signer {
     todays_key: Option<(DateText, SigningKey)>,
 }
 
-/// What differs from request to request: always `POST /` with a JSON body.
+/// What differs from request to request by POST: always `POST /` with a JSON body.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestToSign<'a> {
     /// The Host header as it will be sent, with its port.
@@ -33,6 +35,19 @@ pub struct RequestToSign<'a> {
     pub action: &'a str,
     /// The raw body.
     pub body: &'a [u8],
+    /// The present time in Unix seconds.
+    pub timestamp: i64,
+}
+
+/// What differs from request to request by GET: always `GET /?<query>` without a body.
+#[derive(Clone, Copy, Debug)]
+pub struct GetToSign<'a> {
+    /// The Host header as it will be sent, with its port.
+    pub host: &'a str,
+    /// Name of the action.
+    pub action: &'a str,
+    /// The query as it will be sent, without its `?`.
+    pub query: &'a str,
     /// The present time in Unix seconds.
     pub timestamp: i64,
 }
@@ -72,29 +87,59 @@ impl Signer {
         self
     }
 
-    /// The headers of a signed request, Host and Content-Type included, Content-Length not.
+    /// The headers of a signed POST, Host and Content-Type included, Content-Length not.
     pub fn sign(&mut self, request: &RequestToSign<'_>) -> Vec<(&'static str, String)> {
-        let date = utc_date(request.timestamp);
-        let key = self.key_of(date);
-        let date = String::from_utf8_lossy(&date);
-        let scope = format!("{date}/{}/{TERMINATOR}", self.service);
-        let timestamp = request.timestamp.to_string();
-        let hash = CanonicalRequest {
+        let canonical = CanonicalRequest {
             method: "POST",
             query: "",
             signed_headers: SIGNED_HEADERS,
             payload: &hash_payload(request.body),
-        }
-        .hash([("content-type", CONTENT_TYPE), ("host", request.host)].into_iter());
+        };
+        let (host, action) = (request.host, request.action);
+        self.headers(&canonical, CONTENT_TYPE, host, action, request.timestamp)
+    }
+
+    /// The headers of a signed GET, Host and Content-Type included.
+    pub fn sign_get(&mut self, request: &GetToSign<'_>) -> Vec<(&'static str, String)> {
+        let canonical = CanonicalRequest {
+            method: "GET",
+            query: request.query,
+            signed_headers: SIGNED_HEADERS,
+            payload: &hash_payload(b""),
+        };
+        let (host, action) = (request.host, request.action);
+        self.headers(
+            &canonical,
+            CONTENT_TYPE_OF_GET,
+            host,
+            action,
+            request.timestamp,
+        )
+    }
+
+    fn headers(
+        &mut self,
+        request: &CanonicalRequest<'_>,
+        content_type: &'static str,
+        host: &str,
+        action: &str,
+        timestamp: i64,
+    ) -> Vec<(&'static str, String)> {
+        let date = utc_date(timestamp);
+        let key = self.key_of(date);
+        let date = String::from_utf8_lossy(&date);
+        let scope = format!("{date}/{}/{TERMINATOR}", self.service);
+        let timestamp = timestamp.to_string();
+        let hash = request.hash([("content-type", content_type), ("host", host)].into_iter());
         let signature = hex::encode(signature(&key, timestamp.as_bytes(), &scope, &hash));
         let authorization = format!(
             "{ALGORITHM} Credential={}/{scope}, SignedHeaders={SIGNED_HEADERS}, Signature={signature}",
             self.secret_id
         );
         let mut headers = vec![
-            ("Content-Type", CONTENT_TYPE.to_owned()),
-            ("Host", request.host.to_owned()),
-            ("X-TC-Action", request.action.to_owned()),
+            ("Content-Type", content_type.to_owned()),
+            ("Host", host.to_owned()),
+            ("X-TC-Action", action.to_owned()),
             ("X-TC-RequestClient", REQUEST_CLIENT.to_owned()),
             ("X-TC-Timestamp", timestamp),
             ("X-TC-Version", VERSION.to_owned()),

@@ -161,7 +161,8 @@ impl Verifier {
         if !is_right {
             return Err(signature_failure(WRONG_SIGNATURE));
         }
-        check_token(credential.token(), head.headers.get("x-tc-token"))?;
+        let token = head.headers.get("x-tc-token");
+        check_token("X-TC-Token", credential.token(), token.single())?;
         Ok(Verified {
             secret_id: authorization.secret_id,
             credential,
@@ -179,7 +180,7 @@ impl Verifier {
         let authorization = Authorization::parse(head.headers.get("authorization"))?;
         let headers = SignedHeaderValues::collect(head, authorization.signed_headers)?;
         let (timestamp_text, timestamp) = parse_timestamp(head.headers.get("x-tc-timestamp"))?;
-        let skew_seconds = self.check_skew(timestamp, now)?;
+        let skew_seconds = check_skew("X-TC-Timestamp", timestamp, now, self.skew_seconds)?;
         check_scope_date(authorization.date, timestamp)?;
         Ok(Claim {
             authorization,
@@ -188,22 +189,6 @@ impl Verifier {
             timestamp,
             skew_seconds,
         })
-    }
-
-    fn check_skew(&self, timestamp: i64, now: i64) -> Result<i64, ApiError> {
-        let skew = now.saturating_sub(timestamp);
-        if skew.unsigned_abs() <= self.skew_seconds {
-            return Ok(skew);
-        }
-        let direction = if skew > 0 { "behind" } else { "ahead of" };
-        Err(ApiError::new(
-            ErrorCode::AuthFailureSignatureExpire,
-            format!(
-                "X-TC-Timestamp is {} s {direction} the server's clock, {} s are allowed",
-                skew.unsigned_abs(),
-                self.skew_seconds
-            ),
-        ))
     }
 
     fn is_unsigned<H: Headers + ?Sized>(
@@ -256,15 +241,40 @@ fn parse_timestamp(header: HeaderValue<'_>) -> Result<(&[u8], i64), ApiError> {
     let text = header
         .single()
         .ok_or_else(|| invalid_authorization("expected one X-TC-Timestamp header"))?;
-    let is_plain = text.iter().all(u8::is_ascii_digit);
-    std::str::from_utf8(text)
-        .ok()
-        .filter(|_| is_plain)
-        .and_then(|digits| digits.parse().ok())
+    parse_seconds(text)
         .map(|timestamp| (text, timestamp))
         .ok_or_else(|| {
             invalid_authorization("X-TC-Timestamp: expected Unix seconds as a decimal number")
         })
+}
+
+/// Unix seconds: digits and nothing else.
+pub(crate) fn parse_seconds(text: &[u8]) -> Option<i64> {
+    let is_plain = text.iter().all(u8::is_ascii_digit);
+    let text = std::str::from_utf8(text).ok().filter(|_| is_plain);
+    text.and_then(|digits| digits.parse().ok())
+}
+
+/// Our clock minus the request's, in seconds, if that is at most `allowed` both ways. `field` is
+/// where the request says its time.
+pub(crate) fn check_skew(
+    field: &str,
+    timestamp: i64,
+    now: i64,
+    allowed: u64,
+) -> Result<i64, ApiError> {
+    let skew = now.saturating_sub(timestamp);
+    if skew.unsigned_abs() <= allowed {
+        return Ok(skew);
+    }
+    let direction = if skew > 0 { "behind" } else { "ahead of" };
+    Err(ApiError::new(
+        ErrorCode::AuthFailureSignatureExpire,
+        format!(
+            "{field} is {} s {direction} the server's clock, {allowed} s are allowed",
+            skew.unsigned_abs(),
+        ),
+    ))
 }
 
 fn check_scope_date(date: &str, timestamp: i64) -> Result<(), ApiError> {
@@ -281,16 +291,21 @@ fn check_scope_date(date: &str, timestamp: i64) -> Result<(), ApiError> {
     ))
 }
 
-fn check_token(expected: Option<&str>, header: HeaderValue<'_>) -> Result<(), ApiError> {
+/// Compares in constant time. `field` is where the request gives its token.
+pub(crate) fn check_token(
+    field: &str,
+    expected: Option<&str>,
+    given: Option<&[u8]>,
+) -> Result<(), ApiError> {
     let Some(expected) = expected else {
         return Ok(());
     };
-    let given = header.single().unwrap_or_default();
+    let given = given.unwrap_or_default();
     if expected.as_bytes().ct_eq(given).into() {
         return Ok(());
     }
     Err(ApiError::new(
         ErrorCode::AuthFailureTokenFailure,
-        "X-TC-Token is missing or is not the credential's token",
+        format!("{field} is missing or is not the credential's token"),
     ))
 }

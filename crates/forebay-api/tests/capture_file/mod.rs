@@ -3,7 +3,36 @@
 //! A file holds one or more of: a line `##### REQUEST n (connection c, body bytes L)`, the raw
 //! head, an empty line, L raw body bytes, a line break, a line that begins with `##### END`.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
+
 use std::path::{Path, PathBuf};
+
+/// The files with signature v1 (HmacSHA1 and HmacSHA256); all others are TC3-HMAC-SHA256.
+pub(crate) const V1_FILES: [&str; 14] = [
+    "variants/go-get-sha1.txt",
+    "variants/go-post-sha1.txt",
+    "variants/go-post-sha256.txt",
+    "variants/go-typed-get-sha1.txt",
+    "variants/go-typed-post-sha256.txt",
+    "variants/java-get-sha1.txt",
+    "variants/java-post-sha1.txt",
+    "variants/java-post-sha256.txt",
+    "variants/node-get-sha1.txt",
+    "variants/node-post-sha1.txt",
+    "variants/node-post-sha256.txt",
+    "variants/python-get-sha1.txt",
+    "variants/python-post-sha1.txt",
+    "variants/python-post-sha256.txt",
+];
+
+/// Keys and bodies of all recorded requests but a few.
+pub(crate) fn messages_sent() -> [(Option<&'static str>, &'static str); 3] {
+    [
+        (Some("key-0"), "plain body"),
+        (None, "json {\"a\": \"<b>&c\"}"),
+        (Some("鍵"), "unicode 你好 + é ~*'()"),
+    ]
+}
 
 pub(crate) struct Capture {
     pub(crate) file: String,
