@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use forebay_api::tc3::{HeaderValue, Headers as _, RequestHead, SigningKeyCache, Verifier};
-use forebay_api::{Action, ApiError, ErrorCode, VERSION};
+use forebay_api::{Action, ApiError, ErrorCode, Flattened, VERSION, v1};
 use forebay_engine::clock::unix_millis;
 
 use super::raw_request::{Head, RawRequest};
@@ -33,6 +33,20 @@ impl Caller {
             Ok(())
         } else {
             Err(ApiError::out_of_scope(datahub_id))
+        }
+    }
+
+    /// An access point that is made has an id that nobody can know before: only
+    /// who may use every one may make one, or it would be out of its maker's
+    /// own reach.
+    ///
+    /// # Errors
+    /// AuthFailure.UnauthorizedOperation when its scope lacks some access point.
+    pub(super) fn may_use_new_datahub(&self) -> Result<(), ApiError> {
+        if self.sees_every_datahub() {
+            Ok(())
+        } else {
+            Err(ApiError::out_of_scope("new access points"))
         }
     }
 
@@ -69,6 +83,28 @@ pub(super) fn caller(
     Ok(Caller(verified.credential))
 }
 
+/// Checks signature v1 over the parameters of a query or a form.
+///
+/// # Errors
+/// An `AuthFailure.*` code.
+pub(super) fn caller_by_v1(
+    verifier: &Verifier,
+    request: &RawRequest,
+    parameters: &Flattened<'_>,
+    shared: &Shared,
+) -> Result<Caller, ApiError> {
+    let head = &request.head;
+    let verifier = v1::Verifier {
+        skew_seconds: verifier.skew_seconds,
+    };
+    let now = unix_millis() / 1000;
+    let lookup = |secret_id: &str| shared.credentials.get(secret_id);
+    let (method, host) = (head.method.as_str(), head.get("host"));
+    let verified = verifier.verify(method, host, parameters, now, lookup)?;
+    shared.clock_skew.seen(verified.skew_seconds, now);
+    Ok(Caller(verified.credential))
+}
+
 /// The action, if its header names one; whoever sent it is not known.
 pub(super) fn claimed_action(head: &Head) -> Option<Action> {
     action(head).ok()
@@ -80,17 +116,29 @@ pub(super) fn claimed_action(head: &Head) -> Option<Action> {
 /// so a second one may be anybody's.
 pub(super) fn action(head: &Head) -> Result<Action, ApiError> {
     let name = single(head, "x-tc-action")?;
-    Action::from_name(&name).ok_or_else(|| ApiError::invalid_action(&name))
+    named_action(&name)
+}
+
+/// # Errors
+/// InvalidAction where there is none of that name.
+pub(super) fn named_action(name: &str) -> Result<Action, ApiError> {
+    Action::from_name(name).ok_or_else(|| ApiError::invalid_action(name))
 }
 
 /// # Errors
 /// NoSuchVersion, InvalidParameter; see [`action`].
 pub(super) fn version(head: &Head) -> Result<(), ApiError> {
     let version = single(head, "x-tc-version")?;
+    named_version(&version)
+}
+
+/// # Errors
+/// NoSuchVersion.
+pub(super) fn named_version(version: &str) -> Result<(), ApiError> {
     if version == VERSION {
         Ok(())
     } else {
-        Err(ApiError::no_such_version(&version))
+        Err(ApiError::no_such_version(version))
     }
 }
 

@@ -262,24 +262,16 @@ fn outside_the_api(request: &ServiceRequest, id: RequestId) -> Option<Answer> {
     if request.path() != "/" {
         let error = ApiError::new(
             ErrorCode::ResourceNotFound,
-            "no such path; the API is at POST /",
+            "no such path; the API is at /, by POST or GET",
         );
         return Some(Answer::status(StatusCode::NOT_FOUND, error, id));
     }
     match *request.method() {
-        Method::POST => None,
-        // Its own encoding of parameters comes with a later version.
-        Method::GET => {
-            let error = ApiError::new(
-                ErrorCode::UnsupportedOperation,
-                "requests by GET are not supported by this version; send a POST",
-            );
-            Some(Answer::error(None, error, id))
-        }
+        Method::POST | Method::GET => None,
         _ => {
             let error = ApiError::new(
                 ErrorCode::UnsupportedProtocol,
-                "no such method; the API takes POST",
+                "no such method; the API takes POST and GET",
             );
             Some(Answer::status(StatusCode::METHOD_NOT_ALLOWED, error, id))
         }

@@ -10,13 +10,17 @@ use std::time::Instant;
 
 use actix::{Actor, Context, Handler, Message};
 use actix_web::http::header::CONTENT_ENCODING;
+use forebay_api::send_message::{from_flattened, parse};
 use forebay_api::tc3::{SigningKeyCache, Verifier};
-use forebay_api::{Action, ApiError, ErrorCode, send_message::parse};
+use forebay_api::{Action, ApiError, ErrorCode};
 use forebay_engine::Topic;
+use forebay_engine::admission::Permit;
 use forebay_engine::delivery::Delivery;
 use forebay_engine::task::TaskSpec;
 
-use super::authenticate::{self, Caller};
+use super::authenticate;
+use super::error;
+use super::flattened_request::{self, Encoding, Flat, is_form_without_authorization};
 use super::raw_request::RawRequest;
 use super::reply::Reply;
 use super::send_message::{self, Submitted};
@@ -83,27 +87,39 @@ impl IngressActor {
         }
     }
 
-    fn authenticate(&mut self, request: &RawRequest) -> Result<Caller, ApiError> {
+    /// Keys of credentials that have changed are forgotten.
+    fn renew_keys(&mut self) {
         let generation = self.shared.credentials.generation();
         if generation != self.generation {
             self.keys.clear();
             self.generation = generation;
         }
-        let started = Instant::now();
-        let caller = authenticate::caller(&self.verifier, request, &self.shared, &mut self.keys);
+    }
+
+    fn record_auth(&self, started: Instant) {
         let elapsed = started.elapsed().as_secs_f64();
         self.shared.metrics.auth_seconds.record(elapsed);
-        caller
     }
 
     /// Signature, action and version, JSON and types, counts and sizes, the
     /// credential's scope, task, pause: in this order, see the contract.
     fn accept(&mut self, request: RawRequest) -> Result<Accepted, Refused> {
+        self.renew_keys();
+        if flattened_request::is_get(&request.head) {
+            return self.accept_flattened(request, Encoding::Query);
+        }
+        let started = Instant::now();
+        let caller = authenticate::caller(&self.verifier, &request, &self.shared, &mut self.keys);
+        // Asked only of what is refused: the usual request pays nothing.
+        if caller.is_err() && is_form_without_authorization(&request.head) {
+            return self.accept_flattened(request, Encoding::Form);
+        }
+        self.record_auth(started);
         let unknown_action = |error| Refused {
             action: None,
             error,
         };
-        let caller = self.authenticate(&request).map_err(|error| Refused {
+        let caller = caller.map_err(|error| Refused {
             action: authenticate::claimed_action(&request.head),
             error,
         })?;
@@ -126,7 +142,63 @@ impl IngressActor {
             action,
             request,
             caller,
+            encoding: Encoding::Json,
         }))
+    }
+
+    /// The same for parameters in a query or a form, which are seldom.
+    #[cold]
+    fn accept_flattened(
+        &mut self,
+        request: RawRequest,
+        encoding: Encoding,
+    ) -> Result<Accepted, Refused> {
+        let _decoded = self.reserve(encoding.decoded_bytes(&request))?;
+        let started = Instant::now();
+        let (verifier, shared) = (&self.verifier, &self.shared);
+        let flat = flattened_request::read(verifier, &request, encoding, shared, &mut self.keys);
+        self.record_auth(started);
+        let Flat {
+            caller,
+            action,
+            parameters,
+        } = flat?;
+        let refuse = |error| Refused {
+            action: Some(action),
+            error,
+        };
+        check_encoding(&request).map_err(refuse)?;
+        if action == Action::SendMessage {
+            let parsed = from_flattened(&parameters).map_err(refuse)?;
+            let submitted = send_message::submit(&self.shared, &caller, &parsed, &request);
+            return match submitted.map_err(refuse)? {
+                Submitted::Delivery { delivery, spec } => Ok(Accepted::Delivery { delivery, spec }),
+                Submitted::TopicNotLoaded(topic) => {
+                    drop(parsed);
+                    drop(parameters);
+                    Ok(Accepted::TopicNotLoaded { topic, request })
+                }
+            };
+        }
+        drop(parameters);
+        Ok(Accepted::TaskAction(TaskAction {
+            action,
+            request,
+            caller,
+            encoding,
+        }))
+    }
+
+    /// Memory beside the request's own.
+    fn reserve(&self, bytes: usize) -> Result<Permit, Refused> {
+        let permit = self.shared.engine.admission().try_reserve(bytes);
+        permit.map_err(|refusal| {
+            self.shared.metrics.shed_memory.increment(1);
+            Refused {
+                action: None,
+                error: error::memory(&refusal),
+            }
+        })
     }
 }
 

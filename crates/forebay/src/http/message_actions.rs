@@ -1,7 +1,7 @@
 //! The actions that read messages back from a topic.
 
 use forebay_api::messages::{ConsumerRecord, MessageQuery, Selection};
-use forebay_api::{Action, ApiError, answer};
+use forebay_api::{Action, ApiError, RequestParameters, answer};
 use forebay_engine::query::{Found, FoundMessage, QueriedTopic, QueryError, QueryPermit};
 use serde::Serialize;
 use tokio::time::Instant;
@@ -46,7 +46,8 @@ pub(super) async fn run(
         deadline: request.request.deadline,
         request_id,
     };
-    query.run(&request.request.body).await
+    let decoded = request.encoding.decode(&request.request)?;
+    query.run(decoded.parameters()).await
 }
 
 /// What all parts of a query need.
@@ -59,7 +60,7 @@ struct Query<'a> {
 }
 
 impl Query<'_> {
-    async fn run(&self, body: &[u8]) -> Result<HeldJson, ApiError> {
+    async fn run(&self, body: RequestParameters<'_>) -> Result<HeldJson, ApiError> {
         let query = MessageQuery::parse(self.action, body)?;
         self.caller.may(self.action)?;
         let home = &self.shared.settings.home_instance;

@@ -11,6 +11,7 @@ mod clock_skew;
 mod connection;
 mod dispatch;
 mod error;
+mod flattened_request;
 mod ingress;
 mod message_actions;
 mod problem_log;

@@ -11,7 +11,7 @@ use forebay_api::tasks::{
     self, CreateDatahubTask, CreateTaskAnswer, DescribeDatahubTasks, DescribeTaskAnswer,
     DescribeTasksAnswer, ModifyDatahubTask, TaskIdAnswer, TaskView,
 };
-use forebay_api::{Action, ApiError, ErrorCode, answer};
+use forebay_api::{Action, ApiError, ErrorCode, RequestParameters, answer};
 use forebay_engine::registry::{
     CreateTask, DeleteTask, ModifyTask, PauseTask, ResumeTask, TaskRegistryActor, TaskReply,
 };
@@ -20,6 +20,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::authenticate::Caller;
 use super::error;
+use super::flattened_request::Encoding;
 use super::raw_request::RawRequest;
 use super::shared::Shared;
 use super::target_topic::ensure_target;
@@ -30,6 +31,8 @@ pub(super) struct TaskAction {
     pub(super) action: Action,
     pub(super) request: RawRequest,
     pub(super) caller: Caller,
+    /// How its parameters are written.
+    pub(super) encoding: Encoding,
 }
 
 impl TaskAction {
@@ -47,7 +50,8 @@ impl TaskAction {
             deadline: self.request.deadline,
             request_id,
         };
-        run.action(self.action, &self.request.body).await
+        let decoded = self.encoding.decode(&self.request)?;
+        run.action(self.action, decoded.parameters()).await
     }
 }
 
@@ -60,7 +64,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn action(&self, action: Action, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn action(
+        &self,
+        action: Action,
+        body: RequestParameters<'_>,
+    ) -> Result<Vec<u8>, ApiError> {
         match action {
             Action::CreateDatahubTask => self.create(body).await,
             Action::DescribeDatahubTask => self.describe(body),
@@ -73,16 +81,20 @@ impl Run<'_> {
             Action::ResumeDatahubTask | Action::RestartDatahubTask => {
                 self.change(action, body, ResumeTask).await
             }
-            other => Err(ApiError::new(
-                ErrorCode::UnsupportedOperation,
-                format!("the action {other} is not supported by this version"),
-            )),
+            other => {
+                self.caller.may(other)?;
+                Err(ApiError::new(
+                    ErrorCode::UnsupportedOperation,
+                    format!("the action {other} is not supported by this version"),
+                ))
+            }
         }
     }
 
-    async fn create(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn create(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let request = CreateDatahubTask::parse(body)?;
         self.caller.may(Action::CreateDatahubTask)?;
+        self.caller.may_use_new_datahub()?;
         self.check_registry()?;
         let new = new_task(request, &self.shared.settings.home_instance);
         // Looked at here only to fail before a topic is made; the registry
@@ -102,7 +114,7 @@ impl Run<'_> {
         Ok(answer::result(&created, self.request_id))
     }
 
-    fn describe(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    fn describe(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let task_id = tasks::parse_task_id(body)?;
         self.caller.may(Action::DescribeDatahubTask)?;
         let task = self.existing(&task_id)?;
@@ -114,7 +126,7 @@ impl Run<'_> {
     }
 
     /// Tasks out of the credential's scope are not there for the caller.
-    fn list(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    fn list(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let request = DescribeDatahubTasks::parse(body)?;
         self.caller.may(Action::DescribeDatahubTasks)?;
         self.check_registry()?;
@@ -132,7 +144,7 @@ impl Run<'_> {
         Ok(answer::result(&answer, self.request_id))
     }
 
-    async fn modify(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn modify(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let request = ModifyDatahubTask::parse(body)?;
         self.caller.may(Action::ModifyDatahubTask)?;
         self.existing(&request.task_id)?;
@@ -153,7 +165,7 @@ impl Run<'_> {
     async fn change<M>(
         &self,
         action: Action,
-        body: &[u8],
+        body: RequestParameters<'_>,
         message: impl FnOnce(String) -> M,
     ) -> Result<Vec<u8>, ApiError>
     where

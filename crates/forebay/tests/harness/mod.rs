@@ -9,6 +9,7 @@
 mod client;
 pub mod load;
 pub mod process;
+pub mod signing;
 
 use std::time::Duration;
 
