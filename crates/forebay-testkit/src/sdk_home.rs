@@ -162,13 +162,31 @@ impl SdkHome {
     /// # Errors
     /// When it cannot be started.
     pub fn session(&self, endpoint: &str, secret_id: &str, secret_key: &str) -> Result<SdkSession> {
+        self.session_by("TC3-HMAC-SHA256", "POST", endpoint, secret_id, secret_key)
+    }
+
+    /// The same with another signature (`HmacSHA1`, `HmacSHA256`) or HTTP
+    /// method (`GET`).
+    ///
+    /// With these, Go knows SendMessage and the actions that have only a TaskId.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn session_by(
+        &self,
+        sign_method: &str,
+        http_method: &str,
+        endpoint: &str,
+        secret_id: &str,
+        secret_key: &str,
+    ) -> Result<SdkSession> {
         let source = gate::workspace_root().join("tests/sdk");
         let mut command = self.runtime();
-        let mut more: &[&str] = &[];
+        let mut more = vec!["--sign-method", sign_method, "--method", http_method];
         match self.sdk {
             Sdk::Python => {
                 command.arg(source.join("python/forebay_client.py"));
-                more = &["serve"];
+                more.push("serve");
             }
             Sdk::Node => {
                 command.arg(source.join("node/forebay_client.js"));
@@ -178,7 +196,7 @@ impl SdkHome {
             }
             Sdk::Go => command = Command::new(self.dir.join("forebay-client")),
         }
-        SdkSession::start(command, endpoint, secret_id, secret_key, more)
+        SdkSession::start(command, endpoint, secret_id, secret_key, &more)
     }
 
     /// A command that runs `source`, a program of one file on this SDK, as its

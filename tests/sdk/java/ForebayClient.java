@@ -21,6 +21,7 @@ import java.util.Map;
  * Calls Forebay through the genuine Java SDK.
  *
  * <p>usage: ForebayClient --endpoint host:port --secret-id ID --secret-key KEY
+ * [--sign-method TC3-HMAC-SHA256|HmacSHA1|HmacSHA256] [--method POST|GET]
  *
  * <p>Reads lines "&lt;Action&gt; &lt;JSON parameters&gt;" until stdin ends and prints one line of
  * JSON for each: {"ok": response}, or {"error": {"code", "message", "requestId"}} with what the
@@ -43,7 +44,9 @@ public final class ForebayClient {
     HttpProfile http = new HttpProfile();
     http.setProtocol(HttpProfile.REQ_HTTP);
     http.setEndpoint(options.get("--endpoint"));
+    http.setReqMethod(options.getOrDefault("--method", HttpProfile.REQ_POST));
     ClientProfile profile = new ClientProfile();
+    profile.setSignMethod(options.getOrDefault("--sign-method", ClientProfile.SIGN_TC3_256));
     profile.setHttpProfile(http);
     Credential credential =
         new Credential(options.get("--secret-id"), options.get("--secret-key"));

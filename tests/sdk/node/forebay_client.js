@@ -2,6 +2,7 @@
  * Calls Forebay through the genuine Node SDK, its typed ckafka client.
  *
  * usage: forebay_client.js --endpoint host:port --secret-id ID --secret-key KEY
+ *            [--sign-method TC3-HMAC-SHA256|HmacSHA1|HmacSHA256] [--method POST|GET]
  *
  * Reads lines "<Action> <JSON parameters>" until stdin ends and prints one line
  * of JSON for each: {"ok": <response>}, or {"error": {"code", "message",
@@ -16,12 +17,25 @@ const { ckafka } = require("tencentcloud-sdk-nodejs-ckafka");
 function makeClient() {
   const text = { type: "string" };
   const { values } = parseArgs({
-    options: { endpoint: text, "secret-id": text, "secret-key": text },
+    options: {
+      endpoint: text,
+      "secret-id": text,
+      "secret-key": text,
+      "sign-method": { type: "string", default: "TC3-HMAC-SHA256" },
+      method: { type: "string", default: "POST" },
+    },
   });
   return new ckafka.v20190819.Client({
     credential: { secretId: values["secret-id"], secretKey: values["secret-key"] },
     region: "ap-guangzhou",
-    profile: { httpProfile: { protocol: "http://", endpoint: values.endpoint } },
+    profile: {
+      signMethod: values["sign-method"],
+      httpProfile: {
+        protocol: "http://",
+        endpoint: values.endpoint,
+        reqMethod: values.method,
+      },
+    },
   });
 }
 
