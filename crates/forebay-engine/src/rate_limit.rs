@@ -3,7 +3,8 @@
 //! The generic cell rate algorithm: each request moves the time at which the
 //! next one is due on by 1/limit; who comes more than a burst's time before
 //! that is refused. The limit holds for this replica: the others count for
-//! themselves.
+//! themselves, so N replicas together may let N times as many pass
+//! (docs/signatures.md tells users so).
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},

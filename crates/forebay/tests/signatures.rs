@@ -367,6 +367,10 @@ async fn limits_of_queries_and_forms_and_the_memory_given_back() {
     )
     .await;
 
+    // Beyond what HTTP libraries take as a URI.
+    let answer = replica.send(&request(65 << 10)).await;
+    assert!((400..500).contains(&answer.status), "{answer:?}");
+
     let messages = |count: usize, body: &str| {
         let one = json!({"Body": body});
         json!({"DataHubId": "datahub-forebay0", "Message": vec![one; count]})
