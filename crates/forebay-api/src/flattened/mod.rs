@@ -16,6 +16,7 @@ mod encode;
 mod tree;
 
 use std::borrow::Cow;
+use std::fmt;
 
 pub use encode::{encode, flatten};
 
@@ -28,10 +29,20 @@ use serde_json::{Map, Value};
 type Bytes<'a> = Cow<'a, [u8]>;
 
 /// The decoded parameters of a query or a form, in the byte order of their names.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Flattened<'a> {
     pairs: Vec<(Bytes<'a>, Bytes<'a>)>,
     raw_bytes: usize,
+}
+
+/// Shows no values: with signature v1 a token is among them.
+impl fmt::Debug for Flattened<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Flattened")
+            .field("parameters", &self.pairs.len())
+            .field("raw_bytes", &self.raw_bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<'a> Flattened<'a> {

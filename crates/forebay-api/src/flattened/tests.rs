@@ -32,6 +32,15 @@ fn decoding() {
 }
 
 #[test]
+fn debug_shows_no_values() {
+    let shown = format!("{:?}", Flattened::decode(b"Token=secret").unwrap());
+    assert!(
+        shown.contains("parameters: 1") && !shown.contains("secret"),
+        "{shown}"
+    );
+}
+
+#[test]
 fn the_count_is_limited() {
     let many = |count: usize| "a=1&".repeat(count);
     assert!(Flattened::decode(many(MAX_FLATTENED_PARAMETERS).as_bytes()).is_ok());

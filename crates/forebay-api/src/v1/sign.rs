@@ -97,3 +97,20 @@ impl fmt::Debug for Signer {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_secrets() {
+        let signer = Signer::new("AKIDx", "topsecret", SignatureMethod::HmacSha1);
+        let shown = format!("{:?}", signer.with_token("alsosecret"));
+        assert!(
+            shown.contains("AKIDx")
+                && !shown.contains("topsecret")
+                && !shown.contains("alsosecret"),
+            "{shown}"
+        );
+    }
+}
