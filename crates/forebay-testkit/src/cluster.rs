@@ -14,7 +14,7 @@ use crate::kafka_home::KafkaHome;
 use crate::node::Node;
 use crate::ports::{free_port, random};
 use crate::proxy::FaultProxy;
-use crate::server_properties::{NodePorts, node_id, render};
+use crate::server_properties::{ExtraListener, NodePorts, node_id, render};
 use crate::wire_client::WireClient;
 
 /// How long a start or recovery may take; ten times what a busy machine needs.
@@ -34,6 +34,10 @@ pub struct Options {
     pub properties: Vec<(String, String)>,
     /// Whether clients get to each node through a [`FaultProxy`] of its own.
     pub proxied: bool,
+    /// Listeners beside the plain one; see [`Options::listener`].
+    pub(crate) listeners: Vec<ExtraListener>,
+    /// Users with a SCRAM password, as [`Options::scram_user`] says.
+    pub(crate) scram: Vec<String>,
     /// Arguments of the JVM. The default compiles lightly, which starts faster;
     /// take `-XX:TieredStopAtLevel=1` out to measure speed.
     pub jvm_args: Vec<String>,
@@ -45,6 +49,8 @@ impl Options {
             nodes,
             properties: Vec::new(),
             proxied: false,
+            listeners: Vec::new(),
+            scram: Vec::new(),
             jvm_args: ["-Xmx512m", "-XX:TieredStopAtLevel=1"]
                 .map(str::to_owned)
                 .to_vec(),
@@ -70,6 +76,33 @@ impl Options {
         self
     }
 
+    /// Adds a listener for clients, at a free port of each node: `protocol` is
+    /// `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`, and `host` is what clients are
+    /// told to connect to (`127.0.0.1` or `localhost`). What it needs goes
+    /// into properties that begin with `listener.name.<name in lower case>.`;
+    /// [`KafkaCluster::listener`] has its addresses.
+    #[must_use]
+    pub fn listener(mut self, name: &str, protocol: &str, host: &str) -> Self {
+        self.listeners.push(ExtraListener {
+            name: name.to_owned(),
+            protocol: protocol.to_owned(),
+            host: host.to_owned(),
+        });
+        self
+    }
+
+    /// Adds a user who logs in with SCRAM-SHA-256 and SCRAM-SHA-512, and this
+    /// password, on listeners that have these mechanisms.
+    #[must_use]
+    pub fn scram_user(mut self, name: &str, password: &str) -> Self {
+        for mechanism in ["SCRAM-SHA-256", "SCRAM-SHA-512"] {
+            self.scram.push(format!(
+                "{mechanism}=[name={name},password={password},iterations=4096]"
+            ));
+        }
+        self
+    }
+
     /// Puts a [`FaultProxy`] before each node's listener for clients.
     #[must_use]
     pub fn proxied(mut self) -> Self {
@@ -85,6 +118,7 @@ impl Options {
 pub struct KafkaCluster {
     pub(crate) nodes: Vec<Node>,
     pub(crate) proxies: Vec<FaultProxy>,
+    listeners: Vec<ExtraListener>,
     /// Last, so that it goes after the processes that write there.
     _dir: TempDir,
 }
@@ -157,24 +191,32 @@ impl KafkaCluster {
                 internal: free_port(),
                 controller: free_port(),
                 advertised,
+                extra: options.listeners.iter().map(|_| free_port()).collect(),
             });
         }
         let mut nodes = Vec::new();
         for index in 0..options.nodes {
             let node_dir = dir.path().join(format!("node-{index}"));
-            let text = render(index, &ports, &node_dir.join("data"), &options.properties);
+            let text = render(
+                index,
+                &ports,
+                &node_dir.join("data"),
+                &options.listeners,
+                &options.properties,
+            );
             nodes.push(Node::new(
                 home,
                 node_dir,
-                ports[index],
+                ports[index].clone(),
                 &options.jvm_args,
                 &text,
             )?);
         }
-        let nodes = format_and_spawn(nodes).await?;
+        let nodes = format_and_spawn(nodes, &options.scram).await?;
         let cluster = Self {
             nodes,
             proxies,
+            listeners: options.listeners.clone(),
             _dir: dir,
         };
         cluster.await_ready().await?;
@@ -189,6 +231,19 @@ impl KafkaCluster {
             .iter()
             .map(|node| format!("127.0.0.1:{}", node.ports.advertised))
             .collect()
+    }
+
+    /// The addresses of a listener of [`Options::listener`], `host:port` by node.
+    ///
+    /// # Panics
+    /// When the cluster has no listener of that name.
+    #[must_use]
+    pub fn listener(&self, name: &str) -> Vec<String> {
+        let at = self.listeners.iter().position(|one| one.name == name);
+        let at = at.unwrap_or_else(|| panic!("no listener {name}"));
+        let host = &self.listeners[at].host;
+        let ports = self.nodes.iter().map(|node| node.ports.extra[at]);
+        ports.map(|port| format!("{host}:{port}")).collect()
     }
 
     /// Bootstrap addresses that never go through a proxy, for checking.
@@ -285,14 +340,16 @@ impl KafkaCluster {
 }
 
 /// Formats all nodes at once, each a JVM's start, then spawns them.
-async fn format_and_spawn(nodes: Vec<Node>) -> Result<Vec<Node>> {
+async fn format_and_spawn(nodes: Vec<Node>, scram: &[String]) -> Result<Vec<Node>> {
     let bytes: [u64; 2] = [random(), random()];
     let cluster_id = cluster_id(bytes);
     let nodes: Vec<Arc<Node>> = nodes.into_iter().map(Arc::new).collect();
     let mut formats = Vec::new();
     for node in &nodes {
-        let (node, id) = (Arc::clone(node), cluster_id.clone());
-        formats.push(tokio::task::spawn_blocking(move || node.format(&id)));
+        let (node, id, scram) = (Arc::clone(node), cluster_id.clone(), scram.to_vec());
+        formats.push(tokio::task::spawn_blocking(move || {
+            node.format(&id, &scram)
+        }));
     }
     for format in formats {
         format.await??;

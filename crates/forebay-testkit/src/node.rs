@@ -59,13 +59,14 @@ impl Node {
     }
 
     /// Formats the log directory; blocks for about a second.
-    pub(crate) fn format(&self, cluster_id: &str) -> Result<()> {
+    pub(crate) fn format(&self, cluster_id: &str, scram: &[String]) -> Result<()> {
         let output = self
             .home
             // It lives for a second: compiling harder would not pay.
             .broker_java(&["-XX:TieredStopAtLevel=1".to_owned()])
             .args(["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c"])
             .arg(self.dir.join("server.properties"))
+            .args(scram.iter().flat_map(|user| ["--add-scram", user]))
             .output()
             .context("cannot run java")?;
         ensure!(

@@ -3,8 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// A listener for clients beside the plain one, which each node has at a port
+/// of its own.
+#[derive(Debug, Clone)]
+pub(crate) struct ExtraListener {
+    /// Kafka's name of it, upper case.
+    pub(crate) name: String,
+    /// `SSL`, `SASL_PLAINTEXT` or `SASL_SSL`.
+    pub(crate) protocol: String,
+    /// What clients are told: a name or address of the loopback interface.
+    pub(crate) host: String,
+}
+
 /// The TCP ports of one node.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct NodePorts {
     /// For clients.
     pub(crate) client: u16,
@@ -14,6 +26,8 @@ pub(crate) struct NodePorts {
     pub(crate) controller: u16,
     /// What clients are told: `client`, or a proxy's port.
     pub(crate) advertised: u16,
+    /// One for each extra listener.
+    pub(crate) extra: Vec<u16>,
 }
 
 /// Kafka's node id of the node with this index.
@@ -26,9 +40,10 @@ pub(crate) fn render(
     index: usize,
     nodes: &[NodePorts],
     log_dir: &Path,
+    listeners: &[ExtraListener],
     extra: &[(String, String)],
 ) -> String {
-    let ports = nodes[index];
+    let ports = &nodes[index];
     let mut all = BTreeMap::new();
     let mut set = |key: &str, value: String| all.insert(key.to_owned(), value);
     let voters: Vec<String> = nodes
@@ -40,25 +55,7 @@ pub(crate) fn render(
     set("node.id", node_id(index).to_string());
     set("controller.quorum.voters", voters.join(","));
     set("controller.listener.names", "CONTROLLER".to_owned());
-    set(
-        "listeners",
-        format!(
-            "CLIENT://127.0.0.1:{},INTERNAL://127.0.0.1:{},CONTROLLER://127.0.0.1:{}",
-            ports.client, ports.internal, ports.controller
-        ),
-    );
-    set(
-        "advertised.listeners",
-        format!(
-            "CLIENT://127.0.0.1:{},INTERNAL://127.0.0.1:{}",
-            ports.advertised, ports.internal
-        ),
-    );
-    set("inter.broker.listener.name", "INTERNAL".to_owned());
-    set(
-        "listener.security.protocol.map",
-        "CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned(),
-    );
+    set_listeners(ports, listeners, &mut set);
     set("log.dirs", log_dir.display().to_string());
 
     let replicas = nodes.len();
@@ -89,6 +86,32 @@ pub(crate) fn render(
         text.push('\n');
         text
     })
+}
+
+fn set_listeners(
+    ports: &NodePorts,
+    extra: &[ExtraListener],
+    mut set: impl FnMut(&str, String) -> Option<String>,
+) {
+    let mut listeners = format!(
+        "CLIENT://127.0.0.1:{},INTERNAL://127.0.0.1:{},CONTROLLER://127.0.0.1:{}",
+        ports.client, ports.internal, ports.controller
+    );
+    let mut advertised = format!(
+        "CLIENT://127.0.0.1:{},INTERNAL://127.0.0.1:{}",
+        ports.advertised, ports.internal
+    );
+    let mut protocols = "CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT".to_owned();
+    for (listener, port) in extra.iter().zip(&ports.extra) {
+        let name = &listener.name;
+        listeners += &format!(",{name}://127.0.0.1:{port}");
+        advertised += &format!(",{name}://{}:{port}", listener.host);
+        protocols += &format!(",{name}:{}", listener.protocol);
+    }
+    set("listeners", listeners);
+    set("advertised.listeners", advertised);
+    set("listener.security.protocol.map", protocols);
+    set("inter.broker.listener.name", "INTERNAL".to_owned());
 }
 
 /// Settings that do not depend on the node.
