@@ -4,10 +4,11 @@ use std::{sync::Arc, time::Duration};
 
 use crate::{
     Error,
-    connection::{ConnectOptions, Connection, Security},
+    connection::{ConnectOptions, Connection},
     metadata::{Broker, TopicMetadata},
     metadata_cache::MetadataCache,
     pool::{BrokerGate, ConnectionPool},
+    security::Security,
 };
 
 /// How a cluster is reached.
@@ -19,7 +20,7 @@ pub struct ClusterConfig {
     pub client_id: String,
     /// Limit on name resolution and TCP connection together.
     pub connect_timeout: Duration,
-    /// Limit on each request's answer, and on the handshake.
+    /// Limit on each request's answer, and on the handshake (TLS, versions, login).
     pub request_timeout: Duration,
     /// Metadata older than this is asked for anew when it is looked up.
     pub metadata_max_age: Duration,
@@ -40,7 +41,7 @@ impl ClusterConfig {
             request_timeout: Duration::from_secs(5),
             metadata_max_age: Duration::from_secs(30),
             max_answer_bytes: 64 << 20,
-            security: Security::Plaintext,
+            security: Security::default(),
         }
     }
 }
@@ -69,7 +70,7 @@ impl Cluster {
             connect_timeout: config.connect_timeout,
             handshake_timeout: config.request_timeout,
             max_answer_bytes: config.max_answer_bytes,
-            security: config.security,
+            security: config.security.clone(),
         });
         let metadata = MetadataCache::new(
             config.bootstrap.clone(),

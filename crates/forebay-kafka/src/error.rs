@@ -12,7 +12,7 @@ pub use crate::error_code::ErrorCode;
 
 /// What [`Error::Timeout`] names before a request can be sent.
 pub(crate) const CONNECTING: &str = "the connection attempt";
-pub(crate) const HANDSHAKE: &str = "the question for versions";
+pub(crate) const HANDSHAKE: &str = "the handshake";
 
 /// An error of the Kafka client.
 ///
@@ -27,6 +27,24 @@ pub enum Error {
         address: String,
         /// The system's reason.
         source: Arc<io::Error>,
+    },
+    /// The broker is there, and no TLS connection to it can be made.
+    #[error("no TLS connection to {address}: {reason}")]
+    Tls {
+        /// `host:port`.
+        address: String,
+        /// Why, and which file it is about if it is ours.
+        reason: String,
+    },
+    /// The broker does not let us in, or has not proved to be the right one.
+    #[error("login to {address} by SASL {mechanism} failed: {reason}")]
+    Login {
+        /// `host:port`.
+        address: String,
+        /// Name of the mechanism.
+        mechanism: &'static str,
+        /// Why; the broker's own words if it has any.
+        reason: String,
     },
     /// An attempt to connect failed a moment ago; it is not yet time for the next.
     #[error(
@@ -188,6 +206,8 @@ impl Error {
         matches!(
             self,
             Self::Connect { .. }
+                | Self::Tls { .. }
+                | Self::Login { .. }
                 | Self::BackingOff { .. }
                 | Self::Timeout { .. }
                 | Self::Closed
@@ -195,6 +215,12 @@ impl Error {
                 | Self::Protocol(_)
                 | Self::Unreachable(_)
         )
+    }
+
+    /// Whether it is about certificates or passwords: somebody has to change
+    /// something, and trying often would only fill the broker's log.
+    pub(crate) fn is_about_security(&self) -> bool {
+        matches!(self, Self::Tls { .. } | Self::Login { .. })
     }
 
     /// Whether the broker may have done what was asked although this came of it.
@@ -224,7 +250,12 @@ impl Error {
             {
                 return Self::Closed;
             }
-            Self::Io(Arc::new(io::Error::new(source.kind(), source.to_string())))
+            // Kept, so that whoever made the connection can explain it.
+            let tls = source.get_ref().and_then(|inner| inner.downcast_ref());
+            Self::Io(Arc::new(match tls {
+                Some(tls) => io::Error::new(source.kind(), rustls::Error::clone(tls)),
+                None => io::Error::new(source.kind(), source.to_string()),
+            }))
         };
         match error {
             RequestError::NoVersionMatch { .. } => Self::UnsupportedVersion(api),

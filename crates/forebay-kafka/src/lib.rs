@@ -11,6 +11,7 @@
 //! | [`metadata`], `metadata_cache` | what a cluster says of itself, and when it is asked |
 //! | [`connection`] | one connection: closing, limits, frames in memory |
 //! | [`pool`] | shared connections; the gate that keeps attempts at a broker apart |
+//! | [`security`] | TLS and SASL: whom to trust, who we are |
 //! | `leader_request` | asking a leader or the controller until one answers |
 //! | [`reader`] | offsets, batches, records |
 //! | [`admin`] | topics and their settings, producer ids |
@@ -41,6 +42,7 @@ pub mod pool;
 pub mod produce;
 pub mod reader;
 pub mod record_batch;
+pub mod security;
 pub mod writer;
 
 pub use admin::NewTopic;

@@ -23,8 +23,14 @@ use crate::{
 const FIRST_BACKOFF: Duration = Duration::from_millis(100);
 const LONGEST_BACKOFF: Duration = Duration::from_secs(2);
 
+/// After a refused login or certificate: brokers and what is behind them count
+/// failed logins, and nothing changes within a moment.
+const FIRST_SECURITY_BACKOFF: Duration = Duration::from_secs(1);
+const LONGEST_SECURITY_BACKOFF: Duration = Duration::from_secs(10);
+
 /// Lets through one attempt at a time to connect to a broker, and none for a
-/// while after one has failed: 100 ms at first, 2 s at most, ± 20 %.
+/// while after one has failed: 100 ms at first, 2 s at most; 1 s to 10 s if it
+/// failed for a certificate or a password; ± 20 %.
 #[derive(Debug)]
 pub struct BrokerGate {
     address: String,
@@ -145,12 +151,22 @@ impl BrokerGate {
 
     fn note_failure(&self, error: &Error) {
         let mut state = self.state.lock();
-        if state.failures == 0 {
+        if state.failures == 0 && error.is_about_security() {
+            tracing::warn!(broker = %self.address, %error, "broker cannot be connected to");
+        } else if state.failures == 0 {
             tracing::info!(broker = %self.address, %error, "broker cannot be connected to");
         } else {
             tracing::debug!(broker = %self.address, %error, "broker cannot be connected to");
         }
-        let backoff = backoff(state.failures);
+        let backoff = if error.is_about_security() {
+            backoff(
+                state.failures,
+                FIRST_SECURITY_BACKOFF,
+                LONGEST_SECURITY_BACKOFF,
+            )
+        } else {
+            backoff(state.failures, FIRST_BACKOFF, LONGEST_BACKOFF)
+        };
         state.failures = state.failures.saturating_add(1);
         state.failures_ever += 1;
         state.last = Some((Arc::new(error.clone()), Instant::now() + backoff));
@@ -176,11 +192,16 @@ impl Drop for Attempt<'_> {
     }
 }
 
-fn backoff(failures: u32) -> Duration {
-    let plain = (FIRST_BACKOFF * 2u32.pow(failures.min(10))).min(LONGEST_BACKOFF);
-    // Randomly keyed hashers are the standard library's source of randomness.
+fn backoff(failures: u32, first: Duration, longest: Duration) -> Duration {
+    let plain = (first * 2u32.pow(failures.min(10))).min(longest);
+    plain.mul_f64(0.8 + 0.4 * random_fraction())
+}
+
+/// At least 0 and less than 1. Randomly keyed hashers are the standard
+/// library's source of randomness.
+pub(crate) fn random_fraction() -> f64 {
     let random = RandomState::new().build_hasher().finish() % 1000;
-    plain.mul_f64(0.8 + 0.4 * random as f64 / 1000.0)
+    random as f64 / 1000.0
 }
 
 /// What a shared connection is for: answers come in order, so short requests
@@ -327,7 +348,7 @@ mod tests {
     #[test]
     fn backoff_grows_to_its_limit_and_stays_there() {
         for failures in 0..100 {
-            let millis = backoff(failures).as_millis();
+            let millis = backoff(failures, FIRST_BACKOFF, LONGEST_BACKOFF).as_millis();
             let plain = (100 << failures.min(20)).min(2000);
             assert!(
                 (plain * 8 / 10..=plain * 12 / 10).contains(&millis),

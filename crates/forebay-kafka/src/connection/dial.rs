@@ -1,4 +1,5 @@
-//! From an address to a stream and a messenger that speaks the broker's versions.
+//! From an address to a stream, with TLS if need be, and a messenger that speaks
+//! the broker's versions.
 
 use std::{collections::HashMap, io, net::SocketAddr, sync::Arc, time::Duration};
 
@@ -11,20 +12,24 @@ use rskafka::{
         primitives::{CompactString, Int16, TaggedFields},
     },
 };
+use rustls::pki_types::ServerName;
 use tokio::{
     net::{TcpStream, lookup_host},
+    task::spawn_blocking,
     time::{Instant, timeout, timeout_at},
 };
+use tokio_rustls::TlsConnector;
 
 use super::stream::{Stream, Transport};
 use crate::{
     Error,
     error::{CONNECTING, ErrorCode},
+    security::{ClientTls, explain},
 };
 
 /// Resolves `address` anew and tries what it stands for, one after the other,
 /// so that an address that swallows packets leaves time for the others.
-pub(super) async fn connect(address: &str, limit: Duration) -> Result<Transport, Error> {
+pub(super) async fn connect(address: &str, limit: Duration) -> Result<TcpStream, Error> {
     let deadline = Instant::now() + limit;
     let failed = |source: io::Error| Error::Connect {
         address: address.to_owned(),
@@ -49,13 +54,73 @@ pub(super) async fn connect(address: &str, limit: Duration) -> Result<Transport,
                 // Without it each frame above one segment waits for a delayed
                 // acknowledgement: 44 ms instead of 0.2 ms.
                 stream.set_nodelay(true).map_err(failed)?;
-                return Ok(Transport::Plain(stream));
+                return Ok(stream);
             }
             Ok(Err(error)) => failed(error),
             Err(_) => timed_out(),
         };
     }
     Err(last)
+}
+
+/// Shakes hands for TLS, if the connection is to have it.
+pub(super) async fn secure(
+    address: &str,
+    stream: TcpStream,
+    tls: Option<&Arc<ClientTls>>,
+) -> Result<Transport, Error> {
+    let Some(tls) = tls else {
+        return Ok(Transport::Plain(stream));
+    };
+    let failed = |reason: String| Error::Tls {
+        address: address.to_owned(),
+        reason,
+    };
+    let host = host(address);
+    let name = ServerName::try_from(host.to_owned())
+        .map_err(|_| failed(format!("expected a host name or an address, got {host:?}")))?;
+    let reading = Arc::clone(tls);
+    let config = spawn_blocking(move || reading.config())
+        .await
+        .map_err(|error| failed(error.to_string()))?
+        .map_err(|error| failed(error.to_string()))?;
+    match TlsConnector::from(config).connect(name, stream).await {
+        Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
+        Err(error) => Err(failed(match tls_cause(&error) {
+            Some(cause) => explain(cause),
+            None => format!("{error}; does this port speak TLS?"),
+        })),
+    }
+}
+
+/// The host in `host:port`, without the brackets of an IPv6 address.
+fn host(address: &str) -> &str {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    host.strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host)
+}
+
+fn tls_cause(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// What a broker has against our side of a TLS connection it says only after
+/// the handshake, or not at all.
+pub(super) fn explain_refusal(error: Error, address: &str) -> Error {
+    let Error::Io(source) = &error else {
+        return error;
+    };
+    Error::Tls {
+        address: address.to_owned(),
+        reason: match tls_cause(source) {
+            Some(cause) => explain(cause),
+            None => format!(
+                "the broker ended the connection right after the handshake ({source}); \
+                 it may want a client certificate"
+            ),
+        },
+    }
 }
 
 /// Asks the broker for its versions and tells the messenger.
@@ -104,4 +169,21 @@ fn version_ranges(answer: &ApiVersionsResponse) -> HashMap<ApiKey, ApiVersionRan
         )
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_looked_at_for_the_host_alone() {
+        for (address, expected) in [
+            ("kafka.example:9093", "kafka.example"),
+            ("127.0.0.1:9093", "127.0.0.1"),
+            ("[::1]:9093", "::1"),
+        ] {
+            assert_eq!(host(address), expected);
+            ServerName::try_from(host(address)).unwrap();
+        }
+    }
 }

@@ -5,12 +5,14 @@
 //! and closing frees everything, also when the broker is silent.
 //!
 //! - `dial`: making a connection;
+//! - `login`: by SASL;
 //! - `stream`: a byte stream that can be closed from outside;
 //! - `frame_ledger`: how many bytes of frames it holds;
 //! - `request`: what can be sent.
 
 mod dial;
 mod frame_ledger;
+mod login;
 mod request;
 mod stream;
 #[cfg(test)]
@@ -23,23 +25,17 @@ use rskafka::{
     messenger::{Messenger, RequestError},
     protocol::api_key::ApiKey,
 };
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::{
+    net::TcpStream,
+    time::{Instant, sleep_until, timeout, timeout_at},
+};
 
 pub(crate) use request::{Request, Throttling};
 
-use crate::{Error, error::HANDSHAKE};
+use crate::{Error, error::HANDSHAKE, pool::random_fraction, security::Security};
 use frame_ledger::FrameLedger;
 use request::Booked;
 use stream::{CloseSwitch, Stream};
-
-/// How a connection is protected. TLS and SASL will join.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum Security {
-    /// Not at all.
-    #[default]
-    Plaintext,
-}
 
 /// How connections are made.
 #[derive(Debug, Clone)]
@@ -48,7 +44,7 @@ pub struct ConnectOptions {
     pub client_id: Arc<str>,
     /// Limit on name resolution and TCP connection together.
     pub connect_timeout: Duration,
-    /// Limit on the exchange of versions, and later on TLS and SASL.
+    /// Limit on TLS, the exchange of versions, and the login together.
     pub handshake_timeout: Duration,
     /// Answers longer than this break the connection, in bytes.
     pub max_answer_bytes: usize,
@@ -66,6 +62,8 @@ pub struct Connection {
     ledger: Arc<FrameLedger>,
     /// Until when the broker does not read from the connection (KIP-219).
     muted_until: Mutex<Instant>,
+    /// When nothing more is to be sent, because the login ends soon after.
+    retires_at: Option<Instant>,
 }
 
 impl fmt::Debug for Connection {
@@ -78,19 +76,36 @@ impl fmt::Debug for Connection {
 }
 
 impl Connection {
-    /// Connects to `address` (`host:port`) and exchanges versions.
+    /// Connects to `address` (`host:port`), with TLS if `options` say so,
+    /// exchanges versions and logs in.
     ///
     /// Prefer [`BrokerGate::connect`](crate::pool::BrokerGate::connect), which
     /// keeps attempts at a broken broker apart.
     ///
     /// # Errors
-    /// [`Error::Connect`], [`Error::Timeout`], [`Error::Io`], [`Error::Protocol`].
+    /// [`Error::Connect`], [`Error::Timeout`], [`Error::Tls`], [`Error::Login`],
+    /// [`Error::Io`], [`Error::Protocol`].
     ///
     /// # Cancellation
     /// Dropping the future closes whatever was opened.
     pub async fn open(address: &str, options: &ConnectOptions) -> Result<Self, Error> {
-        let Security::Plaintext = options.security;
-        let transport = dial::connect(address, options.connect_timeout).await?;
+        let stream = dial::connect(address, options.connect_timeout).await?;
+        let limit = options.handshake_timeout;
+        timeout(limit, Self::shake_hands(address, stream, options))
+            .await
+            .map_err(|_| Error::Timeout {
+                what: HANDSHAKE,
+                after: limit,
+            })?
+    }
+
+    async fn shake_hands(
+        address: &str,
+        stream: TcpStream,
+        options: &ConnectOptions,
+    ) -> Result<Self, Error> {
+        let Security { tls, sasl } = &options.security;
+        let transport = dial::secure(address, stream, tls.as_ref()).await?;
         let switch = Arc::new(CloseSwitch::default());
         let ledger = Arc::new(FrameLedger::default());
         let stream = Stream::new(transport, Arc::clone(&switch), Arc::clone(&ledger));
@@ -104,14 +119,17 @@ impl Connection {
             switch,
             ledger,
             muted_until: Mutex::new(Instant::now()),
+            retires_at: None,
         };
-        let limit = options.handshake_timeout;
-        timeout(limit, dial::handshake(&mut connection.messenger))
-            .await
-            .map_err(|_| Error::Timeout {
-                what: HANDSHAKE,
-                after: limit,
-            })??;
+        match dial::handshake(&mut connection.messenger).await {
+            Err(error) if tls.is_some() => return Err(dial::explain_refusal(error, address)),
+            result => result?,
+        }
+        if let Some(login) = sasl {
+            let started = Instant::now();
+            let lifetime = login::log_in(&connection.messenger, address, login).await?;
+            connection.retires_at = lifetime.map(|lifetime| started + part_of(lifetime));
+        }
         Ok(connection)
     }
 
@@ -120,15 +138,20 @@ impl Connection {
         &self.address
     }
 
-    /// Whether it is closed: by [`close`](Self::close), or by the broker as far
-    /// as that was noticed.
+    /// Whether it is closed, by [`close`](Self::close) or by the broker as far
+    /// as that was noticed, or about to be: a broker closes a connection whose
+    /// login has ended (KIP-368), so somewhat earlier nothing more must be sent
+    /// over it. What is under way then is still answered.
     pub fn is_closed(&self) -> bool {
-        self.switch.is_closed()
+        self.switch.is_closed() || self.retires_at.is_some_and(|at| at <= Instant::now())
     }
 
-    /// Resolves once it is closed, by either side.
+    /// Resolves once it [is closed](Self::is_closed).
     pub(crate) async fn closed(&self) {
-        self.switch.closed().await;
+        match self.retires_at {
+            None => self.switch.closed().await,
+            Some(at) => drop(timeout_at(at, self.switch.closed()).await),
+        }
     }
 
     /// Closes the connection at once: requests under way fail with
@@ -243,6 +266,12 @@ impl Drop for Connection {
         // its frame and the socket.
         self.close();
     }
+}
+
+/// How much of a login's time is used: 80 to 90 %, so that what was sent last
+/// arrives in time, and not all connections of a replica end together.
+fn part_of(lifetime: Duration) -> Duration {
+    lifetime.mul_f64(0.8 + 0.1 * random_fraction())
 }
 
 /// The API's name in errors.

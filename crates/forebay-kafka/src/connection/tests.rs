@@ -17,7 +17,7 @@ fn options() -> ConnectOptions {
         connect_timeout: LONG,
         handshake_timeout: LONG,
         max_answer_bytes: 1 << 20,
-        security: Security::Plaintext,
+        security: Security::default(),
     }
 }
 
