@@ -6,7 +6,7 @@
 //! bytes nor messages; the permit that travels inside the message does.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicUsize, Ordering},
 };
 
@@ -56,6 +56,7 @@ impl Admission {
         Ok(Permit {
             budget: Arc::clone(&self.budget),
             bytes,
+            share: OnceLock::new(),
         })
     }
 
@@ -89,6 +90,10 @@ impl Budget {
             }),
         }
     }
+
+    fn give_back(&self, bytes: usize) {
+        self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
+    }
 }
 
 /// Reserved bytes; dropping it gives them back.
@@ -96,6 +101,8 @@ impl Budget {
 pub struct Permit {
     budget: Arc<Budget>,
     bytes: usize,
+    /// What the bytes are counted in beside the budget.
+    share: OnceLock<Arc<Budget>>,
 }
 
 impl Permit {
@@ -106,13 +113,38 @@ impl Permit {
     /// When the budget does not hold that much; what was reserved stays.
     pub fn try_grow(&mut self, more: usize) -> Result<(), MemoryLimitReached> {
         self.budget.take(more)?;
+        if let Some(share) = self.share.get()
+            && let Err(refusal) = share.take(more)
+        {
+            self.budget.give_back(more);
+            return Err(refusal);
+        }
         self.bytes += more;
+        Ok(())
+    }
+
+    /// Counts the bytes in `share`, too, until the permit is dropped: for a
+    /// part of the budget that some requests may not exceed. The first share
+    /// is for good; asking again changes nothing.
+    ///
+    /// # Errors
+    /// When the share does not hold that much; the permit stays as it was.
+    pub fn count_against(&self, share: &Admission) -> Result<(), MemoryLimitReached> {
+        if self.share.get().is_some() {
+            return Ok(());
+        }
+        share.budget.take(self.bytes)?;
+        if self.share.set(Arc::clone(&share.budget)).is_err() {
+            // Somebody was quicker.
+            share.budget.give_back(self.bytes);
+        }
         Ok(())
     }
 
     /// Takes over the bytes of another permit of the same budget.
     pub(crate) fn absorb(&mut self, mut other: Self) {
         debug_assert!(Arc::ptr_eq(&self.budget, &other.budget));
+        debug_assert!(self.share.get().is_none() && other.share.get().is_none());
         self.bytes += std::mem::take(&mut other.bytes);
     }
 
@@ -124,9 +156,10 @@ impl Permit {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.budget
-            .in_flight
-            .fetch_sub(self.bytes, Ordering::Relaxed);
+        self.budget.give_back(self.bytes);
+        if let Some(share) = self.share.get() {
+            share.give_back(self.bytes);
+        }
     }
 }
 
@@ -156,6 +189,25 @@ mod tests {
             admission.try_reserve(usize::MAX).is_err(),
             "an overflow is over the limit"
         );
+    }
+
+    #[test]
+    fn a_share_is_counted_beside_the_budget_and_given_back_with_it() {
+        let admission = Admission::new(100);
+        let share = Admission::new(50);
+        let mut first = admission.try_reserve(40).unwrap();
+        first.count_against(&share).unwrap();
+        first.count_against(&share).unwrap();
+        assert_eq!((admission.in_flight(), share.in_flight()), (40, 40));
+        let second = admission.try_reserve(20).unwrap();
+        second.count_against(&share).unwrap_err();
+        assert!(first.try_grow(20).is_err(), "beyond the share");
+        assert_eq!((admission.in_flight(), share.in_flight()), (60, 40));
+        first.try_grow(10).unwrap();
+        drop(second);
+        assert_eq!((admission.in_flight(), share.in_flight()), (50, 50));
+        drop(first);
+        assert_eq!((admission.in_flight(), share.in_flight()), (0, 0));
     }
 
     #[test]

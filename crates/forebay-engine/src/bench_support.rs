@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix::Actor as _;
-use forebay_kafka::writer::PartitionWriter;
+use forebay_kafka::{security::Security, writer::PartitionWriter};
 use tokio::time::Instant;
 
 use crate::{
@@ -39,9 +39,10 @@ impl DetachedTopic {
             brokers: Vec::new(),
             embedded: false,
             compression: None,
+            security: Security::default(),
         };
         let threads = Arc::new(ProducerThreads::new(1));
-        let instance = Arc::new(Instance::new(&config, threads, &telemetry));
+        let instance = Arc::new(Instance::new(&config, threads, &telemetry, None));
         let producers = (0..).zip(writers).map(|(partition, writer)| {
             let queue = Arc::new(PartitionQueue::new(partition));
             let batches = telemetry.batches.clone();

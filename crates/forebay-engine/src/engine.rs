@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     admission::{Admission, Permit},
     delivery::Delivery,
-    instance::{Instance, InstanceConfig, ProducerThreads},
+    instance::{Instance, InstanceConfig, InstanceHealth, ProducerThreads},
     query::MessageQueries,
     rate_limit::RateLimit,
     registry::{
@@ -99,7 +99,11 @@ impl Engine {
         let instances: Vec<_> = config
             .instances
             .iter()
-            .map(|instance| Arc::new(Instance::new(instance, Arc::clone(&threads), &telemetry)))
+            .map(|instance| {
+                let share = instance_share(config);
+                let instance = Instance::new(instance, Arc::clone(&threads), &telemetry, share);
+                Arc::new(instance)
+            })
             .collect();
         let home = instances
             .first()
@@ -190,6 +194,14 @@ impl Engine {
         if topic.is_gone() {
             return Err(SubmitError::TopicGone(topic.name.to_string()));
         }
+        // Before any wait: whoever waits for a cluster that is away holds memory.
+        topic
+            .instance()
+            .count(&permit)
+            .map_err(|refusal| SubmitError::InstanceMemory {
+                instance: topic.instance().id.clone(),
+                refusal,
+            })?;
         let view = match topic.view() {
             Some(view) if view.partition_count() > 0 => view,
             _ => return Err(SubmitError::TopicNotLoaded(Arc::clone(topic))),
@@ -282,6 +294,13 @@ impl Engine {
         topic.warning()
     }
 
+    /// How the instances are, by id. One that is away leaves the replica
+    /// ready, as long as another is there.
+    pub fn instance_health(&self) -> Vec<InstanceHealth> {
+        let instances = self.shared.instances.values();
+        instances.map(|instance| instance.health()).collect()
+    }
+
     /// Why this replica is not ready to take messages; empty if it is.
     pub fn readiness(&self) -> Vec<String> {
         let status = self.registry_status();
@@ -301,6 +320,11 @@ impl Engine {
             .any(|instance| instance.is_reachable())
         {
             reasons.push("no instance was reachable within the last minute".to_owned());
+            let health = self.instance_health();
+            reasons.extend(health.into_iter().filter_map(|instance| {
+                let problem = instance.problem?;
+                Some(format!("instance {}: {problem}", instance.id))
+            }));
         }
         reasons
     }
@@ -345,6 +369,14 @@ impl Shared {
             .flat_map(|instance| &instance.topics)
             .all(|topic| topic.is_idle())
     }
+}
+
+/// What the requests to one of several instances may hold of the memory limit:
+/// an equal part, so that those that are away leave the others theirs. See
+/// `docs/adr/0007-an-equal-share-of-memory-for-each-instance.md`.
+fn instance_share(config: &EngineConfig) -> Option<Admission> {
+    let count = config.instances.len();
+    (count > 1).then(|| Admission::new(config.memory_limit / count))
 }
 
 fn is_fresh(status: &RegistryStatus) -> bool {

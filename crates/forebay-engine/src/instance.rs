@@ -14,12 +14,14 @@ use forebay_kafka::{
     cluster::{Cluster, ClusterConfig},
     produce::ProduceLanes,
     record_batch::compress::Codec,
+    security::Security,
     writer::IdempotentWriter,
 };
 use parking_lot::Mutex;
 use tokio::{sync::Notify, time::Instant};
 
 use crate::{
+    admission::{Admission, MemoryLimitReached, Permit},
     producer::{PartitionQueue, ProducerActor},
     telemetry::{BatchMetrics, InstanceMetrics, Telemetry},
     topic::Topic,
@@ -41,6 +43,29 @@ pub struct InstanceConfig {
     /// What batches of messages are compressed with; `None` is not at all. The
     /// registry's records never are.
     pub compression: Option<Codec>,
+    /// How connections to it are protected.
+    pub security: Security,
+}
+
+impl InstanceConfig {
+    /// How it is reached.
+    pub(crate) fn cluster(&self) -> ClusterConfig {
+        ClusterConfig {
+            security: self.security.clone(),
+            ..ClusterConfig::new(self.brokers.clone())
+        }
+    }
+}
+
+/// How an instance is.
+#[derive(Clone, Debug)]
+pub struct InstanceHealth {
+    /// The API's instance id.
+    pub id: String,
+    /// Whether a broker of it answered within the last minute.
+    pub reachable: bool,
+    /// Why the last question to it was not answered; `None` if it was.
+    pub problem: Option<String>,
 }
 
 /// The threads on which producers run: few, since a thread's connections are
@@ -120,6 +145,10 @@ pub(crate) struct Instance {
     lanes: Mutex<HashMap<usize, ProduceLanes>>,
     batches: Arc<BatchMetrics>,
     last_contact: Mutex<Option<Instant>>,
+    /// Why the last question was not answered.
+    problem: Mutex<Option<String>>,
+    /// What its requests may hold of the memory limit; `None` is all of it.
+    share: Option<Admission>,
     /// Told when a partition seems to be gone, or its leader lost.
     pub(crate) suspicion: Arc<Notify>,
 }
@@ -129,8 +158,9 @@ impl Instance {
         config: &InstanceConfig,
         threads: Arc<ProducerThreads>,
         telemetry: &Telemetry,
+        share: Option<Admission>,
     ) -> Self {
-        let cluster = Cluster::new(ClusterConfig::new(config.brokers.clone()));
+        let cluster = Cluster::new(config.cluster());
         let metrics = telemetry.instance(&config.id);
         Self {
             id: config.id.clone(),
@@ -143,6 +173,8 @@ impl Instance {
             lanes: Mutex::default(),
             batches: telemetry.batches.clone(),
             last_contact: Mutex::default(),
+            problem: Mutex::default(),
+            share,
             suspicion: Arc::default(),
         }
     }
@@ -163,14 +195,35 @@ impl Instance {
             .is_some_and(|at| at.elapsed() < REACHABLE_FOR)
     }
 
+    pub(crate) fn health(&self) -> InstanceHealth {
+        InstanceHealth {
+            id: self.id.clone(),
+            reachable: self.is_reachable(),
+            problem: self.problem.lock().clone(),
+        }
+    }
+
+    /// Counts a request against what the instance's requests may hold.
+    ///
+    /// # Errors
+    /// If they hold that much already.
+    pub(crate) fn count(&self, permit: &Permit) -> Result<(), MemoryLimitReached> {
+        match &self.share {
+            Some(share) => permit.count_against(share),
+            None => Ok(()),
+        }
+    }
+
     /// Asks whether any broker answers.
     pub(crate) async fn check_contact(&self) -> bool {
         match self.cluster.check().await {
             Ok(()) => {
                 *self.last_contact.lock() = Some(Instant::now());
+                *self.problem.lock() = None;
                 true
             }
             Err(error) => {
+                *self.problem.lock() = Some(error.to_string());
                 tracing::warn!(instance = self.id, %error, "instance is not reachable");
                 false
             }

@@ -52,6 +52,7 @@ mod upkeep;
 
 pub use engine::{Engine, EngineConfig, TopicError, TopicInfo};
 pub use forebay_kafka::record_batch::compress::Codec;
-pub use instance::InstanceConfig;
+pub use forebay_kafka::security;
+pub use instance::{InstanceConfig, InstanceHealth};
 pub use submit::{OutgoingMessage, SubmitError};
 pub use topic::Topic;

@@ -6,7 +6,7 @@ use forebay_kafka::record_batch::encode::BatchEncoder;
 use tokio::time::Instant;
 
 use crate::{
-    admission::Permit,
+    admission::{MemoryLimitReached, Permit},
     delivery::{Delivery, PartSize, Place, Shipment},
     producer::QueuedMessages,
     telemetry::TaskMetrics,
@@ -45,6 +45,14 @@ pub enum SubmitError {
         actual: usize,
         /// The topic's limit in bytes.
         limit: usize,
+    },
+    /// The instance's requests hold their share of the memory limit already.
+    #[error("the requests to instance {instance} hold their share of the memory limit: {refusal}")]
+    InstanceMemory {
+        /// The instance's id.
+        instance: String,
+        /// What was asked for, and what the share is.
+        refusal: MemoryLimitReached,
     },
     /// No such instance is configured.
     #[error("instance {0} is not configured")]

@@ -93,6 +93,10 @@ impl Topic {
         topic
     }
 
+    pub(crate) fn instance(&self) -> &Instance {
+        &self.instance
+    }
+
     /// `None` until it was loaded once.
     pub(crate) fn view(&self) -> Option<Arc<TopicView>> {
         self.view.load_full()

@@ -86,10 +86,10 @@ impl EmbeddedBroker {
 
     /// How the engine reaches it: as any other Kafka.
     pub(crate) fn instance(&self, compression: Option<Codec>) -> InstanceConfig {
+        let address = reachable(self.broker.local_addr()).to_string();
         InstanceConfig {
-            id: DEFAULT_INSTANCE.to_owned(),
-            brokers: vec![reachable(self.broker.local_addr()).to_string()],
             compression,
+            ..InstanceConfig::plain(DEFAULT_INSTANCE, vec![address])
         }
     }
 

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_server::ServerHandle;
+use forebay_engine::security::{SaslMechanism, Security, SecurityFileError};
 use forebay_engine::{Engine, EngineConfig, InstanceConfig as EngineInstance};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinHandle;
@@ -41,6 +42,14 @@ pub enum StartError {
         address: SocketAddr,
         /// What the system says.
         source: io::Error,
+    },
+    /// A file of `instance.tls` or `instance.sasl`.
+    #[error("instance `{instance}`: {source}")]
+    Security {
+        /// The instance's id.
+        instance: String,
+        /// The file and what is wrong with it.
+        source: SecurityFileError,
     },
     /// The metrics recorder.
     #[error("cannot install the metrics recorder: {0}")]
@@ -124,7 +133,9 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     } else {
         None
     };
-    let engine = Engine::start(&engine_config(&config, embedded.is_some()));
+    let engine_config = engine_config(&config, embedded.is_some());
+    check_security(&config, &engine_config).await?;
+    let engine = Engine::start(&engine_config);
     if let Some(embedded) = &embedded {
         embedded.make_ready(&engine).await?;
     }
@@ -203,6 +214,26 @@ fn start_api(
     }
 }
 
+/// Reads what the files of TLS and SASL towards Kafka hold, so that a wrong
+/// path stops the start, not the first message.
+async fn check_security(config: &Config, engine: &EngineConfig) -> Result<(), StartError> {
+    for (instance, engine) in config.instances.iter().zip(&engine.instances) {
+        let checked = engine.security.check().await;
+        checked.map_err(|source| StartError::Security {
+            instance: instance.id.clone(),
+            source,
+        })?;
+        let login = instance.sasl.as_ref().map(|sasl| sasl.mechanism);
+        if instance.tls.is_none() && login == Some(SaslMechanism::Plain) {
+            tracing::warn!(
+                instance = instance.id,
+                "the password goes over the network in the clear: SASL PLAIN without instance.tls"
+            );
+        }
+    }
+    Ok(())
+}
+
 fn engine_config(config: &Config, embedded: bool) -> EngineConfig {
     EngineConfig {
         instances: config
@@ -213,6 +244,7 @@ fn engine_config(config: &Config, embedded: bool) -> EngineConfig {
                 brokers: instance.brokers.clone(),
                 embedded,
                 compression: instance.compression,
+                security: Security::new(instance.tls.clone(), instance.sasl.clone()),
             })
             .collect(),
         registry_topic: config.registry.topic.clone(),

@@ -47,7 +47,7 @@ impl Source {
     pub(super) fn new(instance: &InstanceConfig) -> Self {
         let config = ClusterConfig {
             client_id: "forebay-query".to_owned(),
-            ..ClusterConfig::new(instance.brokers.clone())
+            ..instance.cluster()
         };
         Self {
             cluster: Cluster::new(config),

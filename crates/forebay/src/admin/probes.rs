@@ -12,6 +12,18 @@ struct Status {
     status: &'static str,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     reasons: Vec<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    instances: Vec<InstanceStatus>,
+}
+
+/// An instance that is away is no reason to send a replica no requests, as long
+/// as another is there: what is not ready for some tasks is shown here.
+#[derive(Serialize)]
+struct InstanceStatus {
+    id: String,
+    reachable: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 /// Alive is: this answer came. A replica without Kafka is alive; restarting
@@ -20,6 +32,7 @@ pub(super) async fn livez() -> HttpResponse {
     let status = Status {
         status: "alive",
         reasons: Vec::new(),
+        instances: Vec::new(),
     };
     json(HttpResponse::Ok(), &status)
 }
@@ -30,18 +43,22 @@ pub(super) async fn readyz(state: web::Data<AdminState>) -> HttpResponse {
     if state.lifecycle.phase() > Phase::Serving {
         reasons.insert(0, "draining before it stops".to_owned());
     }
-    if reasons.is_empty() {
-        let status = Status {
-            status: "ready",
-            reasons,
-        };
-        return json(HttpResponse::Ok(), &status);
-    }
-    let status = Status {
-        status: "not ready",
-        reasons,
+    let health = state.engine.instance_health().into_iter();
+    let instances = health.map(|instance| InstanceStatus {
+        id: instance.id,
+        reachable: instance.reachable,
+        problem: instance.problem,
+    });
+    let (response, status) = match reasons.is_empty() {
+        true => (HttpResponse::Ok(), "ready"),
+        false => (HttpResponse::ServiceUnavailable(), "not ready"),
     };
-    json(HttpResponse::ServiceUnavailable(), &status)
+    let status = Status {
+        status,
+        reasons,
+        instances: instances.collect(),
+    };
+    json(response, &status)
 }
 
 fn json(mut response: HttpResponseBuilder, status: &Status) -> HttpResponse {

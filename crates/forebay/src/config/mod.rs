@@ -6,6 +6,7 @@
 //! that name the key, where it came from and what is allowed: a setting that
 //! is silently ignored is worse than a process that does not start.
 
+mod instances;
 mod layers;
 mod settings;
 mod show;
@@ -16,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use forebay_engine::Codec;
+use forebay_engine::{Codec, security};
 
 pub use layers::{ConfigError, Layers, Origin};
 pub use show::show;
@@ -99,6 +100,23 @@ pub struct InstanceConfig {
     pub brokers: Vec<String>,
     /// What batches sent to it are compressed with; `None` is not at all.
     pub compression: Option<Codec>,
+    /// `[instance.tls]`; `None` connects in the clear.
+    pub tls: Option<security::TlsFiles>,
+    /// `[instance.sasl]`; `None` logs in nowhere.
+    pub sasl: Option<security::SaslLogin>,
+}
+
+impl InstanceConfig {
+    /// One that is reached in the clear and without a login.
+    pub fn plain(id: &str, brokers: Vec<String>) -> Self {
+        Self {
+            id: id.to_owned(),
+            brokers,
+            compression: None,
+            tls: None,
+            sasl: None,
+        }
+    }
 }
 
 /// `[delivery]`

@@ -24,8 +24,7 @@ pub(super) struct Setting {
 /// Settings of the design that this version does not do yet. They are
 /// refused by name, never ignored: a replica that drops a TLS setting would
 /// serve in the clear.
-pub(super) const NOT_YET: [&str; 4] =
-    ["http.tls.", "admin.tls.", "instance.tls.", "instance.sasl."];
+pub(super) const NOT_YET: [&str; 2] = ["http.tls.", "admin.tls."];
 
 /// `text` as a duration within `low..=high` seconds.
 fn seconds(text: &str, low: u64, high: u64) -> Option<Duration> {

@@ -1,16 +1,21 @@
 //! Settings that are fine each by itself but do not fit each other.
 
+use std::collections::HashSet;
+
 use super::{BrokerConfig, Config, ConfigError};
 
 /// # Errors
 /// [`ConfigError::Together`] naming the keys.
 pub(super) fn validate(config: &Config) -> Result<(), ConfigError> {
     let refuse = |reason: String| Err(ConfigError::Together(reason));
-    if config.instances.len() > 1 {
-        return refuse(format!(
-            "{} [[instance]] blocks given, this version serves exactly one",
-            config.instances.len()
-        ));
+    let mut ids = HashSet::new();
+    for instance in &config.instances {
+        if !ids.insert(&instance.id) {
+            return refuse(format!(
+                "two [[instance]] blocks have the id `{}`; give each its own",
+                instance.id
+            ));
+        }
     }
     if !config.instances.is_empty() && config.broker != BrokerConfig::default() {
         return refuse(

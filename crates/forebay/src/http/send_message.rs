@@ -68,8 +68,10 @@ pub(super) fn submit(
         }),
         Err(SubmitError::TopicNotLoaded(topic)) => Ok(Submitted::TopicNotLoaded(topic)),
         Err(error) => {
-            if matches!(error, SubmitError::OverQpsLimit(_)) {
-                shared.metrics.shed_qps.increment(1);
+            match &error {
+                SubmitError::OverQpsLimit(_) => shared.metrics.shed_qps.increment(1),
+                SubmitError::InstanceMemory { .. } => shared.metrics.shed_memory.increment(1),
+                _ => {}
             }
             count_refused();
             Err(refused(error, datahub_id))
@@ -91,6 +93,10 @@ fn refused(error: SubmitError, datahub_id: &str) -> ApiError {
         SubmitError::OverQpsLimit(_) => ApiError::new(
             ErrorCode::RequestLimitExceeded,
             format!("not stored: {error} [{datahub_id}]; send again a little later"),
+        ),
+        SubmitError::InstanceMemory { .. } => ApiError::new(
+            ErrorCode::RequestLimitExceeded,
+            format!("not stored: {error}; send again a little later"),
         ),
         SubmitError::TopicGone(topic) => ApiError::new(
             ErrorCode::ResourceNotFound,

@@ -45,11 +45,7 @@ pub fn config(folder: &TempDir, brokers: &[String]) -> Config {
     config.http.listen.set_port(0);
     config.admin.listen.set_port(0);
     config.shutdown.drain_delay = Duration::ZERO;
-    config.instances = vec![InstanceConfig {
-        id: "ckafka-forebay0".to_owned(),
-        brokers: brokers.to_vec(),
-        compression: None,
-    }];
+    config.instances = vec![InstanceConfig::plain("ckafka-forebay0", brokers.to_vec())];
     let path = folder.path().join("credentials.toml");
     std::fs::write(&path, credential(SECRET_ID, SECRET_KEY, "")).unwrap();
     config.auth.credentials = Some(path);
