@@ -301,6 +301,11 @@ impl Engine {
         instances.map(|instance| instance.health()).collect()
     }
 
+    /// Why the last question to an instance was not answered.
+    pub fn instance_problem(&self, id: &str) -> Option<String> {
+        self.shared.instances.get(id)?.health().problem
+    }
+
     /// Why this replica is not ready to take messages; empty if it is.
     pub fn readiness(&self) -> Vec<String> {
         let status = self.registry_status();

@@ -22,6 +22,10 @@ const AFTER_SUSPICION: Duration = Duration::from_secs(1);
 
 const GAUGE_INTERVAL: Duration = Duration::from_secs(1);
 
+/// Messages that wait for longer make us ask whether their instance is there:
+/// whoever is told of a deadline is then told why.
+const SUSPICIOUS_WAIT: Duration = Duration::from_secs(3);
+
 /// Starts the upkeep on the current thread; it ends with the engine.
 pub(crate) fn start(shared: &Arc<Shared>) {
     actix_rt::spawn(set_gauges(Arc::downgrade(shared)));
@@ -36,6 +40,8 @@ pub(crate) fn start(shared: &Arc<Shared>) {
 async fn set_gauges(shared: Weak<Shared>) {
     let mut tick = interval(GAUGE_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // Where somebody waits for long already.
+    let mut suspected = HashSet::new();
     loop {
         tick.tick().await;
         let Some(shared) = shared.upgrade() else {
@@ -49,9 +55,13 @@ async fn set_gauges(shared: Weak<Shared>) {
         telemetry.set_registry(lag, running, paused);
         for instance in shared.instances.values() {
             let ages = instance.topics.iter().map(|topic| topic.oldest());
-            instance
-                .metrics
-                .set_oldest_pending(ages.max().unwrap_or_default());
+            let oldest = ages.max().unwrap_or_default();
+            instance.metrics.set_oldest_pending(oldest);
+            if oldest < SUSPICIOUS_WAIT {
+                suspected.remove(&instance.id);
+            } else if suspected.insert(instance.id.clone()) {
+                instance.suspicion.notify_one();
+            }
         }
     }
 }

@@ -159,6 +159,8 @@ impl Worker {
             match self.hand_over(request).await.said(deadline).await {
                 Some(Ok(Accepted::Delivery { delivery, spec })) => {
                     let result = send_message::answer(&spec, &delivery.end(), id.as_str());
+                    let result = result
+                        .map_err(|error| send_message::explain(error, &self.shared.engine, &spec));
                     return Answer::of(Action::SendMessage, result, id);
                 }
                 Some(Ok(Accepted::TopicNotLoaded {

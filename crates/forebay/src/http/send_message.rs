@@ -6,7 +6,7 @@ use forebay_api::answer::{MessageIds, PartlyStored};
 use forebay_api::{Action, ApiError, ErrorCode, SendMessageRequest};
 use forebay_engine::delivery::{Delivery, MessageOutcome, Report};
 use forebay_engine::task::TaskSpec;
-use forebay_engine::{OutgoingMessage, SubmitError, Topic};
+use forebay_engine::{Engine, OutgoingMessage, SubmitError, Topic};
 
 use super::authenticate::Caller;
 use super::error::{not_stored, unknown};
@@ -145,6 +145,21 @@ pub(super) fn answer(
         return Ok(ids.finish(request_id));
     }
     Err(failure(datahub_id, topic, received_ms, report.outcomes()))
+}
+
+/// Adds what is known to be wrong with the task's instance: that a deadline has
+/// passed does not tell anybody what to do.
+pub(super) fn explain(mut error: ApiError, engine: &Engine, spec: &TaskSpec) -> ApiError {
+    let instance = &spec.target.instance;
+    // What was partly stored is told as JSON, with nothing behind it.
+    let is_prose = ["not stored: ", "delivery unknown: "]
+        .iter()
+        .any(|start| error.message.starts_with(start));
+    if is_prose && let Some(problem) = engine.instance_problem(instance) {
+        let message = error.message.to_mut();
+        message.push_str(&format!("; instance {instance}: {problem}"));
+    }
+    error
 }
 
 fn failure<'r>(
