@@ -19,9 +19,11 @@ use tokio::{
 
 const FETCH: i16 = 1;
 pub(crate) const METADATA: i16 = 3;
+pub(crate) const SASL_HANDSHAKE: i16 = 17;
 pub(crate) const API_VERSIONS: i16 = 18;
 pub(crate) const CREATE_TOPICS: i16 = 19;
 pub(crate) const INIT_PRODUCER_ID: i16 = 22;
+pub(crate) const SASL_AUTHENTICATE: i16 = 36;
 
 /// What the broker does with a request.
 #[derive(Debug, Clone)]
@@ -175,9 +177,11 @@ fn versions() -> Vec<u8> {
         (FETCH, 4, 11),
         (2, 1, 3),
         (METADATA, 0, 4),
+        (SASL_HANDSHAKE, 1, 1),
         (API_VERSIONS, 0, 3),
         (CREATE_TOPICS, 2, 4),
         (INIT_PRODUCER_ID, 0, 1),
+        (SASL_AUTHENTICATE, 0, 1),
     ];
     let mut body = vec![0, 0, apis.len() as u8 + 1];
     for (api, min, max) in apis {
@@ -222,6 +226,17 @@ pub(crate) fn metadata(ports: &[u16], topics: &[(&str, i16, &[i32])]) -> Vec<u8>
             }
         }
     }
+    body
+}
+
+/// SaslAuthenticate v1: success, with these words of the mechanism, and for so
+/// long.
+pub(crate) fn authenticated(words: &[u8], lifetime_ms: i64) -> Vec<u8> {
+    // No error, no message.
+    let mut body = vec![0, 0, 0xff, 0xff];
+    body.extend_from_slice(&(words.len() as i32).to_be_bytes());
+    body.extend_from_slice(words);
+    body.extend_from_slice(&lifetime_ms.to_be_bytes());
     body
 }
 

@@ -196,6 +196,43 @@ fn check_rounds(message: &[u8]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        connection::{ConnectOptions, Connection},
+        fake_broker::{FakeBroker, Reply, SASL_AUTHENTICATE, SASL_HANDSHAKE, authenticated},
+        security::{PasswordSource, Secret, Security},
+    };
+
+    const LONG: Duration = Duration::from_secs(30);
+
+    /// Connects to a broker that answers every login with these words.
+    async fn connect(
+        mechanism: SaslMechanism,
+        words: &[u8],
+        lifetime_ms: i64,
+    ) -> (FakeBroker, Result<Connection, Error>) {
+        let answer = authenticated(words, lifetime_ms);
+        let broker = FakeBroker::start(move |api| match api {
+            // No error, no mechanisms.
+            SASL_HANDSHAKE => Reply::Answer(vec![0; 6]),
+            SASL_AUTHENTICATE => Reply::Answer(answer.clone()),
+            _ => Reply::Answer(Vec::new()),
+        })
+        .await;
+        let login = SaslLogin {
+            mechanism,
+            username: "ann".to_owned(),
+            password: PasswordSource::Inline(Secret::new("hunter2")),
+        };
+        let options = ConnectOptions {
+            client_id: "test".into(),
+            connect_timeout: LONG,
+            handshake_timeout: LONG,
+            max_answer_bytes: 1 << 20,
+            security: Security::new(None, Some(login)),
+        };
+        let connection = Connection::open(&broker.address(), &options).await;
+        (broker, connection)
+    }
 
     #[test]
     fn neither_too_few_nor_too_many_rounds_are_calculated() {
@@ -205,5 +242,30 @@ mod tests {
         for bad in ["r=a,s=b,i=1", "r=a,s=b,i=4294967295", "r=a,s=b,i=", "i=-1"] {
             check_rounds(bad.as_bytes()).unwrap_err();
         }
+    }
+
+    #[tokio::test]
+    async fn a_broker_that_says_yes_and_proves_nothing_is_not_believed() {
+        let words: [&[u8]; 5] = [b"", b"v=AAAA", b"x", b"r=abc,s=QUJD,i=4096", b"\xff,,,"];
+        for words in words {
+            let (_broker, connection) = connect(SaslMechanism::ScramSha256, words, 0).await;
+            let error = connection.unwrap_err();
+            assert!(matches!(error, Error::Login { .. }), "{error}");
+            assert!(!error.to_string().contains("hunter2"), "{error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_retires_before_its_login_ends() {
+        let (_broker, connection) = connect(SaslMechanism::Plain, b"", 0).await;
+        assert!(!connection.unwrap().is_closed(), "a login without an end");
+        let (_broker, connection) = connect(SaslMechanism::Plain, b"", 500).await;
+        let connection = connection.unwrap();
+        tokio::time::timeout(LONG, connection.closed())
+            .await
+            .unwrap();
+        assert!(connection.is_closed());
+        let (_broker, connection) = connect(SaslMechanism::Plain, b"", 3_600_000).await;
+        assert!(!connection.unwrap().is_closed(), "an hour");
     }
 }
