@@ -307,3 +307,20 @@ async fn a_task_of_an_instance_with_tls_and_a_login_stores_and_tells_what_is_wro
     );
     replica.stop().await;
 }
+
+#[actix_web::test]
+async fn a_file_that_cannot_be_used_stops_the_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = harness::config(&folder, &[NO_KAFKA.to_owned()]);
+    let missing = folder.path().join("missing.pem");
+    config.instances[0].tls = Some(TlsFiles {
+        ca: TrustedRoots::File(missing.clone()),
+        identity: None,
+    });
+    let error = match forebay::start(config).await {
+        Ok(_) => panic!("it starts"),
+        Err(error) => error.to_string(),
+    };
+    assert!(error.contains("ckafka-forebay0"), "{error}");
+    assert!(error.contains(missing.to_str().unwrap()), "{error}");
+}

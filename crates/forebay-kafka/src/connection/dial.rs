@@ -86,10 +86,10 @@ pub(super) async fn secure(
         .map_err(|error| failed(error.to_string()))?;
     match TlsConnector::from(config).connect(name, stream).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
-        Err(error) => Err(failed(match tls_cause(&error) {
-            Some(cause) => explain(cause),
-            None => format!("{error}; does this port speak TLS?"),
-        })),
+        Err(error) => Err(match tls_cause(&error) {
+            Some(cause) => failed(explain(cause)),
+            None => broken_off(address, &error, "does this port speak TLS?"),
+        }),
     }
 }
 
@@ -111,15 +111,26 @@ pub(super) fn explain_refusal(error: Error, address: &str) -> Error {
     let Error::Io(source) = &error else {
         return error;
     };
-    Error::Tls {
-        address: address.to_owned(),
-        reason: match tls_cause(source) {
-            Some(cause) => explain(cause),
-            None => format!(
-                "the broker ended the connection right after the handshake ({source}); \
-                 it may want a client certificate"
-            ),
+    match tls_cause(source) {
+        Some(cause) => Error::Tls {
+            address: address.to_owned(),
+            reason: explain(cause),
         },
+        None => {
+            let hint = "that was right after the handshake: does it want a client certificate?";
+            broken_off(address, source, hint)
+        }
+    }
+}
+
+/// The connection broke while it was made: by a broker that is starting or
+/// stopping, if not for what `hint` says. Not [`Error::Tls`], after which the
+/// next attempt takes its time.
+fn broken_off(address: &str, source: &io::Error, hint: &str) -> Error {
+    let text = format!("no TLS connection: {source}; {hint}");
+    Error::Connect {
+        address: address.to_owned(),
+        source: Arc::new(io::Error::new(source.kind(), text)),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Whom to trust, and our own certificate.
 
 use std::{
-    fs,
+    fmt, fs,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
     sync::Arc,
@@ -49,13 +49,19 @@ pub struct TlsFiles {
 }
 
 /// TLS as the files say, read again when they have changed.
-#[derive(Debug)]
 pub(crate) struct ClientTls {
     files: TlsFiles,
     state: Mutex<State>,
 }
 
-#[derive(Debug, Default)]
+impl fmt::Debug for ClientTls {
+    /// The files' names: what was read of them is a secret in part.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.files, f)
+    }
+}
+
+#[derive(Default)]
 struct State {
     /// Of the files as they were last read, with success or without.
     stamps: Option<Vec<Stamp>>,
