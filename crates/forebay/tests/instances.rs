@@ -324,3 +324,27 @@ async fn a_file_that_cannot_be_used_stops_the_start() {
     assert!(error.contains("ckafka-forebay0"), "{error}");
     assert!(error.contains(missing.to_str().unwrap()), "{error}");
 }
+
+#[actix_web::test]
+async fn what_is_wrong_with_an_instance_stands_in_the_answer_after_a_deadline() {
+    let kafka = SmallKafka::start();
+    let replica = Replica::start_on(&[], |config| {
+        instances(config, &[(GOOD, &kafka.address)]);
+        config.delivery.deadline = Duration::from_secs(8);
+    })
+    .await;
+    replica.await_ready().await;
+    let datahub = task_on(&replica, "one", GOOD).await;
+    stored(&replica, &datahub, "here").await;
+    kafka.process.stop();
+    let told = format!("; instance {GOOD}: no broker of the cluster is reachable");
+    await_condition(LIMIT, "the reason is told", async || {
+        let (_, text) = send(&replica, &datahub, "lost").await.error();
+        let honest = text.starts_with("not stored: ") || text.starts_with("delivery unknown: ");
+        assert!(honest, "{text}");
+        text.contains(&told)
+    })
+    .await
+    .unwrap();
+    replica.stop().await;
+}
