@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use crate::{
     admission::{Admission, Permit},
     delivery::Delivery,
-    instance::{Instance, InstanceConfig, InstanceHealth, ProducerThreads},
+    instance::{Instance, InstanceConfig, InstanceHealth, ProducerThreads, memory_share},
     query::MessageQueries,
     rate_limit::RateLimit,
     registry::{
@@ -100,9 +100,9 @@ impl Engine {
             .instances
             .iter()
             .map(|instance| {
-                let share = instance_share(config);
-                let instance = Instance::new(instance, Arc::clone(&threads), &telemetry, share);
-                Arc::new(instance)
+                let share = memory_share(config.memory_limit, config.instances.len());
+                let threads = Arc::clone(&threads);
+                Arc::new(Instance::new(instance, threads, &telemetry, share))
             })
             .collect();
         let home = instances
@@ -374,14 +374,6 @@ impl Shared {
             .flat_map(|instance| &instance.topics)
             .all(|topic| topic.is_idle())
     }
-}
-
-/// What the requests to one of several instances may hold of the memory limit:
-/// an equal part, so that those that are away leave the others theirs. See
-/// `docs/adr/0007-an-equal-share-of-memory-for-each-instance.md`.
-fn instance_share(config: &EngineConfig) -> Option<Admission> {
-    let count = config.instances.len();
-    (count > 1).then(|| Admission::new(config.memory_limit / count))
 }
 
 fn is_fresh(status: &RegistryStatus) -> bool {
