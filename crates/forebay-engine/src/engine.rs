@@ -294,8 +294,7 @@ impl Engine {
         topic.warning()
     }
 
-    /// How the instances are, by id. One that is away leaves the replica
-    /// ready, as long as another is there.
+    /// How the instances are, by id.
     pub fn instance_health(&self) -> Vec<InstanceHealth> {
         let instances = self.shared.instances.values();
         instances.map(|instance| instance.health()).collect()

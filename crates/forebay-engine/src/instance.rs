@@ -70,7 +70,7 @@ pub struct InstanceHealth {
 
 /// What the requests to one of `instances` may hold of the memory limit: of
 /// several an equal part, so that those that are away leave the others theirs.
-/// See `docs/adr/0007-an-equal-share-of-memory-for-each-instance.md`.
+/// See `docs/adr/0008-an-equal-share-of-memory-for-each-instance.md`.
 pub(crate) fn memory_share(limit: usize, instances: usize) -> Option<Admission> {
     (instances > 1).then(|| Admission::new(limit / instances))
 }
