@@ -1,4 +1,5 @@
-//! Topics: creating, deleting, describing, listing; and producer ids.
+//! Topics: creating, growing, setting, deleting, describing, listing; and
+//! producer ids.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -16,7 +17,12 @@ use crate::{
     cluster::Cluster,
     connection::Throttling,
     error::ErrorCode,
-    messages::{describe_configs::DescribeTopicConfigs, init_producer_id::InitProducerId},
+    messages::{
+        create_partitions::CreatePartitions,
+        describe_configs::{DescribeTopicConfigs, DescribedConfigs},
+        incremental_alter_configs::AlterTopicConfigs,
+        init_producer_id::InitProducerId,
+    },
     metadata::{TopicMetadata, throttle},
 };
 
@@ -54,33 +60,101 @@ impl Cluster {
         })
         .await?;
         tracing::info!(topic = %topic.name, "created topic");
-        self.await_leaders(&topic.name).await;
+        self.await_leaders(&topic.name, topic.partitions).await;
         Ok(())
     }
 
-    async fn await_leaders(&self, topic: &str) {
-        let deadline = Instant::now() + self.config().request_timeout;
-        let waiting = async {
-            loop {
-                // Asks at most every 100 ms.
-                let complete = |topic: &TopicMetadata| {
-                    topic
-                        .partitions
-                        .iter()
-                        .all(|partition| partition.leader.is_some())
-                };
-                match self.refresh(topic).await {
-                    Ok(metadata) if complete(&metadata) => return,
-                    _ => {}
-                }
-            }
+    /// Waits until the cluster shows so many partitions, each with a leader.
+    async fn await_leaders(&self, topic: &str, partitions: Option<i32>) {
+        let count = usize::try_from(partitions.unwrap_or(1)).unwrap_or(1);
+        let complete = |topic: &TopicMetadata| {
+            let mut partitions = topic.partitions.iter();
+            topic.partitions.len() >= count
+                && partitions.all(|partition| partition.leader.is_some())
         };
+        self.await_metadata(topic, |found| found.is_ok_and(complete))
+            .await;
+    }
+
+    /// Asks about a topic, at most every 100 ms, until `accept` takes the
+    /// answer, but not for longer than the request timeout.
+    async fn await_metadata(
+        &self,
+        topic: &str,
+        accept: impl Fn(Result<&TopicMetadata, &Error>) -> bool,
+    ) {
+        let deadline = Instant::now() + self.config().request_timeout;
+        let waiting = async { while !accept(self.refresh(topic).await.as_deref()) {} };
         if tokio::time::timeout_at(deadline, waiting).await.is_err() {
-            tracing::debug!(%topic, "created topic has no leaders yet");
+            tracing::debug!(%topic, "the cluster does not show a change of the topic yet");
         }
     }
 
-    /// Deletes a topic. The cluster removes its data some time afterwards.
+    /// Adds partitions to a topic, up to `total`, and waits for their leaders
+    /// as [`Self::create_topic`] does.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTopic`]; [`Error::Api`] with `INVALID_PARTITIONS` where
+    /// it has as many or more, `POLICY_VIOLATION` …; [`Error::Timeout`] and
+    /// those of the connection: then they may come to be all the same.
+    ///
+    /// # Cancellation
+    /// The partitions may or may not be added. Takes at most about connect + 4
+    /// × request timeout.
+    pub async fn create_partitions(&self, topic: &str, total: i32) -> Result<(), Error> {
+        let wait = self.config().request_timeout;
+        let request = CreatePartitions {
+            topic,
+            total,
+            wait_ms: millis(wait).0,
+        };
+        let context = || format!("adding partitions to topic {topic}");
+        self.ask_controller(&request, wait, |answer, maybe_done| {
+            let result = only_result(answer.results, topic, context);
+            match result {
+                // It has as many by now.
+                Err(error) if maybe_done && error.code() == Some(ErrorCode::INVALID_PARTITIONS) => {
+                    Ok(())
+                }
+                result => result,
+            }
+        })
+        .await?;
+        tracing::info!(%topic, total, "added partitions");
+        self.await_leaders(topic, Some(total)).await;
+        Ok(())
+    }
+
+    /// Sets settings of a topic; its others stay. Doing it twice is as once.
+    ///
+    /// # Errors
+    /// [`Error::UnknownTopic`]; [`Error::Api`] with `INVALID_CONFIG`,
+    /// `POLICY_VIOLATION` …; [`Error::UnsupportedVersion`] before Kafka 2.3;
+    /// [`Error::Timeout`] and those of the connection: then they may be set all
+    /// the same.
+    ///
+    /// # Cancellation
+    /// The settings may or may not be set, all or none. Takes at most about
+    /// connect + 3 × request timeout.
+    pub async fn alter_topic_configs(
+        &self,
+        topic: &str,
+        configs: &[(&str, String)],
+    ) -> Result<(), Error> {
+        let wait = self.config().request_timeout;
+        let request = AlterTopicConfigs { topic, configs };
+        let context = || format!("changing settings of topic {topic}");
+        self.ask_controller(&request, wait, |answer, _| {
+            only_result(answer.results, topic, context)
+        })
+        .await?;
+        tracing::info!(%topic, ?configs, "changed settings");
+        Ok(())
+    }
+
+    /// Deletes a topic, and waits until the cluster does not show it any more,
+    /// but not for longer than the request timeout. The cluster removes its
+    /// data some time afterwards.
     ///
     /// # Errors
     /// [`Error::UnknownTopic`]; [`Error::Api`] with `TOPIC_DELETION_DISABLED`,
@@ -88,7 +162,7 @@ impl Cluster {
     /// connection: then the topic may be deleted all the same.
     ///
     /// # Cancellation
-    /// The topic may or may not be deleted. Takes at most about connect + 3 ×
+    /// The topic may or may not be deleted. Takes at most about connect + 4 ×
     /// request timeout.
     pub async fn delete_topic(&self, name: &str) -> Result<(), Error> {
         let wait = self.config().request_timeout;
@@ -105,6 +179,8 @@ impl Cluster {
         self.invalidate(name);
         if result.is_ok() {
             tracing::info!(topic = %name, "deleted topic");
+            let gone = |found: Result<&_, &Error>| found.is_err_and(Error::is_unknown_topic);
+            self.await_metadata(name, gone).await;
         }
         result
     }
@@ -121,16 +197,53 @@ impl Cluster {
         &self,
         topic: &str,
     ) -> Result<BTreeMap<String, String>, Error> {
-        let request = DescribeTopicConfigs { topic };
+        let described = self.describe_configs(&[topic], None).await?;
+        let described = described.into_iter().next();
+        let described = described.ok_or_else(|| {
+            Error::protocol(format!(
+                "asking for the settings of topic {topic}: no answer"
+            ))
+        })?;
+        described.1
+    }
+
+    /// Settings of these names of several topics, as they are in effect; for
+    /// each topic that was asked for, or why there are none. Clusters may know
+    /// fewer settings.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`], [`Error::Protocol`].
+    ///
+    /// # Cancellation
+    /// Safe.
+    pub async fn describe_topics_configs(
+        &self,
+        topics: &[&str],
+        names: &[&str],
+    ) -> Result<Vec<(String, Result<BTreeMap<String, String>, Error>)>, Error> {
+        if topics.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.describe_configs(topics, Some(names)).await
+    }
+
+    async fn describe_configs(
+        &self,
+        topics: &[&str],
+        names: Option<&[&str]>,
+    ) -> Result<Vec<(String, Result<BTreeMap<String, String>, Error>)>, Error> {
+        let request = DescribeTopicConfigs { topics, names };
         let ask = self.metadata().ask_any(self.pool(), &request, |answer| {
-            let context = || format!("asking for the settings of topic {topic}");
-            let described = answer.results.into_iter().next();
-            let described = described
-                .ok_or_else(|| Error::protocol(format!("{}: not in the answer", context())))?;
-            match ErrorCode(described.code) {
-                ErrorCode::NONE => Ok(described.configs),
-                ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => Err(Error::UnknownTopic(topic.to_owned())),
-                code => Err(Error::api(code, context(), described.message)),
+            let results = answer.results.into_iter().map(read_described);
+            let results: Vec<_> = results.collect();
+            // The next broker may be able to tell.
+            let retriable = |(_, result): &(_, Result<_, Error>)| {
+                let error = result.as_ref().err().filter(|error| error.is_retriable());
+                error.cloned()
+            };
+            match results.iter().find_map(retriable) {
+                Some(error) => Err(error),
+                None => Ok(results),
             }
         });
         ask.await
@@ -184,6 +297,37 @@ fn create_topics(topic: &NewTopic, wait: Duration) -> CreateTopicsRequest {
         timeout_ms: millis(wait),
         validate_only: None,
         tagged_fields: None,
+    }
+}
+
+fn read_described(
+    described: DescribedConfigs,
+) -> (String, Result<BTreeMap<String, String>, Error>) {
+    let topic = described.topic;
+    let result = match ErrorCode(described.code) {
+        ErrorCode::NONE => Ok(described.configs),
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => Err(Error::UnknownTopic(topic.clone())),
+        code => {
+            let context = format!("asking for the settings of topic {topic}");
+            Err(Error::api(code, context, described.message))
+        }
+    };
+    (topic, result)
+}
+
+/// What became of the one topic that a request was about.
+fn only_result(
+    results: Vec<(i16, Option<String>)>,
+    topic: &str,
+    context: impl Fn() -> String,
+) -> Result<(), Error> {
+    let result = results.into_iter().next();
+    let (code, message) =
+        result.ok_or_else(|| Error::protocol(format!("{}: not in the answer", context())))?;
+    match ErrorCode(code) {
+        ErrorCode::NONE => Ok(()),
+        ErrorCode::UNKNOWN_TOPIC_OR_PARTITION => Err(Error::UnknownTopic(topic.to_owned())),
+        code => Err(Error::api(code, context(), message)),
     }
 }
 

@@ -138,6 +138,64 @@ async fn topics_are_created_described_listed_and_deleted() {
 }
 
 #[tokio::test]
+async fn a_topic_grows_and_its_settings_change() {
+    let Some(home) = kafka_or_skip() else { return };
+    let cluster = client(KafkaCluster::shared(&home).await.bootstrap());
+    let new = NewTopic {
+        configs: vec![("segment.ms".to_owned(), "7777777".to_owned())],
+        ..topic("changing")
+    };
+    cluster.create_topic(&new).await.unwrap();
+    cluster.create_partitions("changing", 4).await.unwrap();
+    assert_eq!(cluster.topic("changing").await.unwrap().partitions.len(), 4);
+    for total in [4, 2] {
+        let fewer = cluster.create_partitions("changing", total).await;
+        let error = fewer.unwrap_err();
+        assert_eq!(error.code(), Some(ErrorCode::INVALID_PARTITIONS), "{error}");
+    }
+    let configs = [
+        ("retention.ms", "60000".to_owned()),
+        ("max.message.bytes", "2048".to_owned()),
+    ];
+    cluster
+        .alter_topic_configs("changing", &configs)
+        .await
+        .unwrap();
+    let names = ["retention.ms", "max.message.bytes", "segment.ms"];
+    let mut described = cluster
+        .describe_topics_configs(&["changing", "absent"], &names)
+        .await
+        .unwrap();
+    described.sort_by(|a, b| b.0.cmp(&a.0));
+    let found = described[0].1.as_ref().unwrap();
+    assert_eq!(described[0].0, "changing");
+    assert_eq!(
+        (found.len(), found["retention.ms"].as_str()),
+        (3, "60000"),
+        "{found:?}"
+    );
+    assert_eq!(found["max.message.bytes"], "2048");
+    assert_eq!(found["segment.ms"], "7777777", "others stay");
+    let error = described[1].1.as_ref().unwrap_err();
+    assert!(error.is_unknown_topic(), "{error}");
+
+    let wrong = [("retention.ms", "soon".to_owned())];
+    let refused = cluster.alter_topic_configs("changing", &wrong).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.code(), Some(ErrorCode::INVALID_CONFIG), "{error}");
+    let error = cluster
+        .alter_topic_configs("absent", &configs)
+        .await
+        .unwrap_err();
+    assert!(error.is_unknown_topic(), "{error}");
+    let error = cluster.create_partitions("absent", 4).await.unwrap_err();
+    assert!(error.is_unknown_topic(), "{error}");
+    cluster.delete_topic("changing").await.unwrap();
+    let gone = cluster.refresh("changing").await.unwrap_err();
+    assert!(gone.is_unknown_topic(), "deletion waits for it: {gone}");
+}
+
+#[tokio::test]
 async fn metadata_never_creates_a_topic() {
     let Some(home) = kafka_or_skip() else { return };
     let options = Options::one_node().property("auto.create.topics.enable", true);

@@ -1,4 +1,4 @@
-//! DescribeConfigs of one topic, versions 1–3 (KIP-133).
+//! DescribeConfigs of topics, versions 1–3 (KIP-133).
 
 use std::{collections::BTreeMap, io::Cursor, time::Duration};
 
@@ -14,12 +14,14 @@ use super::wire::{NEVER_FLEXIBLE, Reader, put_len, put_string, read_answer, vers
 use crate::connection::Throttling;
 
 /// Kafka's number for topics among the things that have settings.
-const TOPIC: i8 = 2;
+pub(super) const TOPIC: i8 = 2;
 
-/// Asks for all settings of a topic.
+/// Asks for settings of topics.
 #[derive(Debug)]
 pub(crate) struct DescribeTopicConfigs<'a> {
-    pub(crate) topic: &'a str,
+    pub(crate) topics: &'a [&'a str],
+    /// Which of them; `None` is all.
+    pub(crate) names: Option<&'a [&'a str]>,
 }
 
 impl RequestBody for DescribeTopicConfigs<'_> {
@@ -35,10 +37,20 @@ impl WriteVersionedType<Vec<u8>> for DescribeTopicConfigs<'_> {
         buf: &mut Vec<u8>,
         version: ApiVersion,
     ) -> Result<(), WriteVersionedError> {
-        put_len(buf, 1)?;
-        buf.push(TOPIC as u8);
-        put_string(buf, self.topic)?;
-        buf.extend_from_slice(&(-1i32).to_be_bytes()); // all settings
+        put_len(buf, self.topics.len())?;
+        for topic in self.topics {
+            buf.push(TOPIC as u8);
+            put_string(buf, topic)?;
+            match self.names {
+                None => buf.extend_from_slice(&(-1i32).to_be_bytes()), // all settings
+                Some(names) => {
+                    put_len(buf, names.len())?;
+                    for name in names {
+                        put_string(buf, name)?;
+                    }
+                }
+            }
+        }
         buf.push(0); // no synonyms
         if version.0.0 >= 3 {
             buf.push(0); // no documentation
@@ -57,6 +69,7 @@ pub(crate) struct DescribeConfigsAnswer {
 /// The settings of one topic.
 #[derive(Debug)]
 pub(crate) struct DescribedConfigs {
+    pub(crate) topic: String,
     pub(crate) code: i16,
     pub(crate) message: Option<String>,
     /// Effective values, defaults included; null ones are left out.
@@ -80,13 +93,14 @@ impl ReadVersionedType<Cursor<Vec<u8>>> for DescribeConfigsAnswer {
                 let code = reader.int16()?;
                 let message = reader.nullable_string()?;
                 reader.int8()?; // kind
-                reader.string()?; // name
+                let topic = reader.string()?;
                 let configs = reader.list(|reader| read_config(reader, version.0.0))?;
                 let configs = configs
                     .into_iter()
                     .filter_map(|(name, value)| Some((name, value?)))
                     .collect();
                 Ok(DescribedConfigs {
+                    topic,
                     code,
                     message,
                     configs,

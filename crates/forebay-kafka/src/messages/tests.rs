@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use rskafka::protocol::messages::ReadVersionedType;
 
 use super::{
-    describe_configs::DescribeConfigsAnswer, fetch::FetchAnswer,
+    create_partitions::CreatePartitionsAnswer, describe_configs::DescribeConfigsAnswer,
+    fetch::FetchAnswer, incremental_alter_configs::AlterConfigsAnswer,
     init_producer_id::InitProducerIdAnswer, produce::ProduceAnswer, wire::version,
 };
 
@@ -27,6 +28,8 @@ proptest! {
         read::<ProduceAnswer>(&bytes, number);
         read::<InitProducerIdAnswer>(&bytes, number);
         read::<DescribeConfigsAnswer>(&bytes, number);
+        read::<AlterConfigsAnswer>(&bytes, number);
+        read::<CreatePartitionsAnswer>(&bytes, number);
     }
 }
 
