@@ -22,6 +22,7 @@ use super::status::{StatusHandle, StatusWriter};
 use super::table::Table;
 use super::tail::{Tail, TailReport};
 use super::task_table::{TaskChange, TaskObserver, TaskTable};
+use super::topic_notes::{NotesWriter, TopicNotesHandle};
 use crate::task::{Task, TaskId};
 
 /// Owns the tasks; see the [module](super).
@@ -36,6 +37,8 @@ pub struct TaskRegistryActor {
     shared: TaskTable,
     status: StatusWriter,
     status_handle: StatusHandle,
+    notes: NotesWriter,
+    pub(super) notes_handle: TopicNotesHandle,
     observers: Vec<TaskObserver>,
     tail: Option<JoinHandle<()>>,
 }
@@ -49,6 +52,7 @@ impl TaskRegistryActor {
         observers: Vec<TaskObserver>,
     ) -> (Self, TaskTable, StatusHandle) {
         let (status, status_handle) = StatusWriter::new();
+        let (notes, notes_handle) = NotesWriter::new();
         let shared = TaskTable::default();
         let actor = Self {
             log,
@@ -60,10 +64,17 @@ impl TaskRegistryActor {
             shared: shared.clone(),
             status,
             status_handle: status_handle.clone(),
+            notes,
+            notes_handle,
             observers,
             tail: None,
         };
         (actor, shared, status_handle)
+    }
+
+    /// What is known of topics, kept up to date.
+    pub fn topic_notes(&self) -> TopicNotesHandle {
+        self.notes_handle.clone()
     }
 
     /// Refuses calls until the log has been read.
@@ -184,6 +195,7 @@ impl TaskRegistryActor {
             }
         }
         self.table.advance(chunk.next_offset);
+        self.notes.show(self.table.position(), self.table.notes());
         self.high_watermark = chunk.high_watermark;
         // The table first, then the answers: who is told of a pause may rely on it.
         for task in &touched {
@@ -209,6 +221,7 @@ impl TaskRegistryActor {
         }
         self.high_watermark = table.position();
         self.table = table;
+        self.notes.show(self.table.position(), self.table.notes());
         let all = self.table.all();
         let ids: HashSet<TaskId> = all
             .iter()

@@ -43,6 +43,7 @@ mod status;
 pub mod table;
 mod tail;
 mod task_table;
+mod topic_notes;
 
 use std::sync::Arc;
 
@@ -58,6 +59,7 @@ pub use messages::{
 };
 pub use status::{RegistryStatus, StatusHandle};
 pub use task_table::{TaskChange, TaskEntry, TaskObserver, TaskRef, TaskTable};
+pub use topic_notes::{NoteTopic, TopicKey, TopicNotes, TopicNotesHandle};
 
 /// A running registry: the actor, and what it keeps up to date.
 #[derive(Clone)]
@@ -66,6 +68,8 @@ pub struct Registry {
     pub addr: Addr<TaskRegistryActor>,
     /// The tasks.
     pub table: TaskTable,
+    /// What is known of topics.
+    pub notes: TopicNotesHandle,
     /// The registry's health.
     pub status: StatusHandle,
 }
@@ -82,9 +86,11 @@ impl Registry {
         observers: Vec<TaskObserver>,
     ) -> Self {
         let (actor, table, status) = TaskRegistryActor::new(log, config, observers);
+        let notes = actor.topic_notes();
         Self {
             addr: actor.start(),
             table,
+            notes,
             status,
         }
     }

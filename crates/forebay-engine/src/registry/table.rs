@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use super::log::LogRecord;
 use super::log_record::{KeyKind, RunValue, SpecValue, WriteId};
+use super::topic_notes::NotesByTopic;
 use crate::task::{RunState, Task, TaskId};
 
 #[derive(Clone, Debug)]
@@ -94,6 +95,7 @@ pub struct Table {
     names: HashMap<String, BTreeSet<(i64, TaskId)>>,
     position: i64,
     live: usize,
+    notes: NotesByTopic,
     warned_unknown_key: bool,
 }
 
@@ -108,10 +110,13 @@ impl Table {
         self.position = self.position.max(position);
     }
 
-    /// Applies the record at `offset`. `None`: not a record of the registry.
+    /// Applies the record at `offset`. `None`: not about a task.
     pub fn apply(&mut self, offset: i64, record: &LogRecord) -> Option<Applied> {
         self.advance(offset.saturating_add(1));
         let Some((kind, task)) = KeyKind::parse(&record.key) else {
+            if self.notes.apply(offset, record) {
+                return None;
+            }
             self.warn_unknown_key(offset, &record.key);
             return None;
         };
@@ -150,6 +155,11 @@ impl Table {
             was_gone,
             replaced,
         })
+    }
+
+    /// What is known of topics.
+    pub(super) fn notes(&self) -> &NotesByTopic {
+        &self.notes
     }
 
     /// The task, if it exists.
