@@ -16,6 +16,7 @@
 //! | [`messages`] | requests and answers of the actions that read messages back |
 //! | [`send_message`] | the hot path's request, parsed without copying |
 //! | [`tasks`] | requests and answers of the task actions |
+//! | [`topics`] | requests and answers of the topic actions |
 //! | [`tc3`] | TC3-HMAC-SHA256, verification and signing |
 //! | [`v1`] | HmacSHA1 and HmacSHA256, verification and signing |
 //! | [`utc_time`] | the API's notation of dates |
@@ -35,6 +36,7 @@ mod partly_stored;
 pub mod send_message;
 pub mod tasks;
 pub mod tc3;
+pub mod topics;
 pub mod utc_time;
 pub mod v1;
 

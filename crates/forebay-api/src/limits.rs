@@ -61,6 +61,32 @@ pub const MAX_PARTITION_NUM: i64 = 500;
 /// Longest name of a Kafka topic, in bytes (Kafka's `Topic.validate`).
 pub const MAX_TOPIC_NAME_BYTES: usize = 249;
 
+/// Longest name of a topic that CreateDatahubTopic makes, in bytes (its API reference).
+pub const MAX_NEW_TOPIC_NAME_BYTES: usize = 128;
+
+/// Shortest retention of a topic, in milliseconds (API reference of CreateDatahubTopic).
+pub const MIN_RETENTION_MS: i64 = 60_000;
+
+/// Least and most of a topic's MaxMessageBytes (API reference of CreateTopic).
+pub const MIN_MAX_MESSAGE_BYTES: i64 = 1024;
+/// See [`MIN_MAX_MESSAGE_BYTES`].
+pub const MAX_MAX_MESSAGE_BYTES: i64 = 12_582_912;
+
+/// Longest Note of a topic, in characters (API reference of CreateDatahubTopic).
+pub const MAX_NOTE_CHARS: usize = 64;
+
+/// Page size of the actions that list topics where Limit is absent.
+pub const DEFAULT_TOPICS_PAGE: usize = 20;
+/// Largest page of DescribeDatahubTopics; a larger Limit means this.
+pub const MAX_DATAHUB_TOPICS_PAGE: usize = 100;
+/// Largest page of DescribeTopic; a larger Limit means this.
+pub const MAX_TOPICS_PAGE: usize = 50;
+/// Largest page of DescribeTopicDetail; a larger Limit means this. The API names no limit; this one
+/// keeps answers at about a megabyte.
+pub const MAX_TOPIC_DETAILS_PAGE: usize = 1000;
+/// Longest TopicRegularExpression, in bytes. Our own limit.
+pub const MAX_TOPIC_PATTERN_BYTES: usize = 256;
+
 /// Page size of DescribeDatahubTasks where Limit is absent.
 pub const DEFAULT_TASKS_PAGE: usize = 20;
 /// Largest page of DescribeDatahubTasks; a larger Limit means this.

@@ -8,6 +8,7 @@
 //! may be text.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
@@ -95,6 +96,11 @@ impl<'v> Parameters<'v> {
         self.map.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether the field is there and not null.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
     fn typed<T>(
         &self,
         name: &'static str,
@@ -149,6 +155,29 @@ impl<'v> Parameters<'v> {
         })
     }
 
+    /// An integer within a range.
+    pub(crate) fn i64_in(
+        &self,
+        name: &'static str,
+        range: RangeInclusive<i64>,
+    ) -> Result<Option<i64>, ApiError> {
+        let Some(number) = self.i64(name)? else {
+            return Ok(None);
+        };
+        if range.contains(&number) {
+            return Ok(Some(number));
+        }
+        let (least, most) = range.into_inner();
+        let expected = match most {
+            i64::MAX => format!("{least} or more"),
+            most => format!("{least} to {most}"),
+        };
+        Err(ApiError::new(
+            ErrorCode::InvalidParameterValue,
+            format!("{}: expected {expected}, got {number}", self.field(name)),
+        ))
+    }
+
     pub(crate) fn object(&self, name: &'static str) -> Result<Option<Self>, ApiError> {
         let path = match self.path {
             Path::Root => Path::In(name),
@@ -183,6 +212,16 @@ impl<'v> Parameters<'v> {
                 }
             })
             .collect()
+    }
+
+    /// A list of texts; absent means empty.
+    pub(crate) fn strings(&self, name: &'static str) -> Result<Vec<&'v str>, ApiError> {
+        let list = self.typed(name, "an array", Value::as_array)?;
+        let text = |value: &'v Value| {
+            let text = value.as_str();
+            text.ok_or_else(|| wrong_type(self.field(name), "an array of strings", value))
+        };
+        list.into_iter().flatten().map(text).collect()
     }
 
     /// Refuses a parameter of a feature that Forebay does not have, unless its value asks for

@@ -20,6 +20,7 @@ use crate::{
     submit::{OutgoingMessage, Request, SubmitError, submit},
     telemetry::{TaskMetrics, Telemetry},
     topic::Topic,
+    topic_admin::TopicAdminTurns,
     upkeep,
 };
 
@@ -50,6 +51,9 @@ pub(crate) struct Shared {
     pub(crate) instances: BTreeMap<String, Arc<Instance>>,
     pub(crate) registry: Registry,
     pub(crate) admission: Admission,
+    /// The first instance, and the topic of the registry's log there.
+    registry_topic: (String, String),
+    pub(crate) topic_turns: TopicAdminTurns,
     queries: MessageQueries,
     pub(crate) telemetry: Arc<Telemetry>,
     threads: Arc<ProducerThreads>,
@@ -110,6 +114,7 @@ impl Engine {
             .expect("the configuration has at least one instance");
         let lanes = ProduceLanes::new(home.cluster.clone(), home.metrics.clone());
         let log = KafkaLog::new(&config.registry_topic, home.cluster.clone(), lanes);
+        let registry_topic = (home.id.clone(), config.registry_topic.clone());
         let registry = Registry::start(
             Arc::new(log),
             RegistryConfig::default(),
@@ -122,6 +127,8 @@ impl Engine {
         let shared = Arc::new(Shared {
             instances: instances.collect(),
             registry,
+            registry_topic,
+            topic_turns: TopicAdminTurns::default(),
             queries: MessageQueries::new(&config.instances, &admission),
             admission,
             telemetry,
@@ -138,6 +145,10 @@ impl Engine {
     /// Outside an actix system.
     pub fn host_producers_here(&self) {
         self.shared.threads.offer(actix_rt::Arbiter::current());
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// The tasks, for looking them up.
@@ -262,26 +273,11 @@ impl Engine {
             .get(instance)
             .ok_or_else(|| TopicError::UnknownInstance(instance.to_owned()))?;
         let handle = instance.topic(topic);
-        match (handle.refresh().await, create) {
-            (Err(error), Some(partitions)) if error.is_unknown_topic() => {
-                let new = NewTopic {
-                    name: topic.to_owned(),
-                    partitions,
-                    replication_factor: None,
-                    configs: Vec::new(),
-                };
-                match instance.cluster.create_topic(&new).await {
-                    Err(error) if error.code() != Some(ErrorCode::TOPIC_ALREADY_EXISTS) => {
-                        return Err(topic_error(topic, error));
-                    }
-                    _ => handle
-                        .refresh()
-                        .await
-                        .map_err(|error| topic_error(topic, error))?,
-                }
-            }
-            (found, _) => found.map_err(|error| topic_error(topic, error))?,
+        if let Some(partitions) = create {
+            create_if_missing(instance, topic, partitions).await?;
         }
+        let found = handle.refresh().await;
+        found.map_err(|error| topic_error(topic, error))?;
         let partitions = handle.view().map_or(0, |view| view.partition_count());
         Ok(TopicInfo { partitions })
     }
@@ -367,11 +363,42 @@ impl Engine {
 }
 
 impl Shared {
+    /// Whether it is the topic of the registry's log, whatever its name.
+    pub(crate) fn is_registry_topic(&self, instance: &str, topic: &str) -> bool {
+        self.registry_topic.0 == instance && self.registry_topic.1 == topic
+    }
+
     fn is_idle(&self) -> bool {
         let topics = self.instances.values();
         topics
             .flat_map(|instance| &instance.topics)
             .all(|topic| topic.is_idle())
+    }
+}
+
+/// Asks once: a broker that does not know of a topic that is there costs no
+/// more than a refusal of its creation.
+async fn create_if_missing(
+    instance: &Instance,
+    topic: &str,
+    partitions: Option<i32>,
+) -> Result<(), TopicError> {
+    match instance.cluster.refresh(topic).await {
+        Err(error) if error.is_unknown_topic() => {}
+        // What else is wrong the next look tells.
+        _ => return Ok(()),
+    }
+    let new = NewTopic {
+        name: topic.to_owned(),
+        partitions,
+        replication_factor: None,
+        configs: Vec::new(),
+    };
+    match instance.cluster.create_topic(&new).await {
+        Err(error) if error.code() != Some(ErrorCode::TOPIC_ALREADY_EXISTS) => {
+            Err(topic_error(topic, error))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -48,6 +48,7 @@ mod submit;
 pub mod task;
 pub mod telemetry;
 mod topic;
+pub mod topic_admin;
 mod upkeep;
 
 pub use engine::{Engine, EngineConfig, TopicError, TopicInfo};

@@ -224,7 +224,7 @@ impl Error {
     }
 
     /// Whether the broker may have done what was asked although this came of it.
-    pub(crate) fn may_have_been_done(&self) -> bool {
+    pub fn may_have_been_done(&self) -> bool {
         match self {
             Self::Timeout { what, .. } => *what != CONNECTING && *what != HANDSHAKE,
             Self::Api { code, .. } => *code == ErrorCode::REQUEST_TIMED_OUT,

@@ -76,6 +76,16 @@ impl Cluster {
                     // Whoever is asked for brokers also says who the controller is.
                     self.metadata().forget_controller();
                 }
+                // That the last attempt came to nothing says nothing of the first.
+                Err(error) if maybe_done && error.is_retriable() => {
+                    return Err(match error.may_have_been_done() {
+                        true => error,
+                        false => Error::Timeout {
+                            what: "the controller",
+                            after: patience.started.elapsed(),
+                        },
+                    });
+                }
                 result => return result,
             }
             sleep(PAUSE).await;

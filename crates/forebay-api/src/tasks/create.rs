@@ -84,7 +84,8 @@ fn check_source(source: &Parameters<'_>) -> Result<(), ApiError> {
     ))
 }
 
-fn read_tags(request: &Parameters<'_>) -> Result<Vec<Tag>, ApiError> {
+/// `Tags`, checked by the vendor's rules; absent is empty.
+pub(crate) fn read_tags(request: &Parameters<'_>) -> Result<Vec<Tag>, ApiError> {
     let list = request.objects("Tags")?;
     if list.len() > MAX_TAGS {
         return Err(ApiError::new(

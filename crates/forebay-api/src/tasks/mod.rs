@@ -13,6 +13,7 @@ mod view;
 
 pub use answers::{CreateTaskAnswer, DescribeTaskAnswer, DescribeTasksAnswer, TaskIdAnswer};
 pub use create::CreateDatahubTask;
+pub(crate) use create::read_tags;
 pub use describe::DescribeDatahubTasks;
 pub use modify::ModifyDatahubTask;
 pub use target::{TargetKind, TaskTarget};

@@ -30,6 +30,7 @@ use super::request_id::{RequestId, RequestIds};
 use super::send_message;
 use super::shared::Shared;
 use super::task_actions::TaskAction;
+use super::topic_actions;
 use crate::lifecycle::Phase;
 
 /// Reserved for a request besides its head and body: bookkeeping, answer.
@@ -203,6 +204,10 @@ impl Worker {
         if message_actions::reads_messages(name) {
             let result = message_actions::run(action, &self.shared, id.as_str()).await;
             return Answer::of_query(name, result, id);
+        }
+        if topic_actions::is_about_topics(name) {
+            let result = topic_actions::run(action, &self.shared, id.as_str()).await;
+            return Answer::of(name, result, id);
         }
         let result = action.run(&self.shared, id.as_str()).await;
         Answer::of(name, result, id)

@@ -5,6 +5,7 @@ use forebay_api::{ApiError, ErrorCode};
 use forebay_engine::admission::MemoryLimitReached;
 use forebay_engine::query::QueryError;
 use forebay_engine::registry::RegistryError;
+use forebay_engine::topic_admin::TopicAdminError;
 
 use super::body::BodyFault;
 
@@ -113,6 +114,70 @@ pub(super) fn query(error: QueryError, instance: &str) -> ApiError {
         | QueryError::Gap { .. }
         | QueryError::Unreadable(_)
         | QueryError::Refused(_) => ErrorCode::FailedOperation,
+        _ => return internal(error),
+    };
+    ApiError::new(code, error.to_string())
+}
+
+/// Topics that Kafka and Forebay keep for themselves (`__consumer_offsets`,
+/// the task registry).
+pub(super) fn reserved_topic(topic: &str) -> ApiError {
+    ApiError::new(
+        ErrorCode::UnsupportedOperation,
+        format!("the topic [{topic}] is internal: Kafka and Forebay keep it for themselves"),
+    )
+}
+
+/// A change whose end nobody has seen.
+pub(super) fn outcome_unknown(reason: impl std::fmt::Display) -> ApiError {
+    ApiError::new(
+        ErrorCode::FailedOperation,
+        format!("outcome unknown: {reason}; look before asking again"),
+    )
+}
+
+/// Looking at topics.
+pub(super) fn topic_read(error: TopicAdminError, instance: &str) -> ApiError {
+    match error {
+        TopicAdminError::Unavailable { .. } => unreadable_now(error),
+        other => topic_change(other, instance),
+    }
+}
+
+/// Changing topics: the SDK's codes where it lists one that fits.
+pub(super) fn topic_change(error: TopicAdminError, instance: &str) -> ApiError {
+    let code = match &error {
+        TopicAdminError::UnknownInstance(id) => {
+            return ApiError::new(
+                ErrorCode::InvalidParameterValueInstanceNotExist,
+                format!("no instance [{id:.128}]"),
+            );
+        }
+        TopicAdminError::NotFound(topic) => {
+            return ApiError::new(
+                ErrorCode::ResourceNotFound,
+                format!("no topic [{topic}] in [{instance}]"),
+            );
+        }
+        TopicAdminError::Exists(topic) => {
+            return ApiError::new(
+                ErrorCode::InvalidParameterTopicExist,
+                format!("a topic [{topic}] exists in [{instance}]"),
+            );
+        }
+        TopicAdminError::FewerPartitions { .. } => {
+            return ApiError::new(
+                ErrorCode::InvalidParameterValue,
+                format!("PartitionNum: {error}"),
+            );
+        }
+        TopicAdminError::Internal(topic) => return reserved_topic(topic),
+        TopicAdminError::Unknown(reason) => return outcome_unknown(reason),
+        TopicAdminError::Unavailable { done, .. } if done.is_empty() => return not_stored(error),
+        TopicAdminError::InUse { .. } => ErrorCode::ResourceInUse,
+        TopicAdminError::Refused { .. }
+        | TopicAdminError::Unavailable { .. }
+        | TopicAdminError::NotNoted(_) => ErrorCode::FailedOperation,
         _ => return internal(error),
     };
     ApiError::new(code, error.to_string())

@@ -10,6 +10,7 @@ use super::authenticate::Caller;
 use super::error;
 use super::shared::Shared;
 use super::task_actions::TaskAction;
+use super::topic_scope::check_open;
 
 /// An answer's JSON and the memory it takes.
 type HeldJson = (Vec<u8>, QueryPermit);
@@ -65,7 +66,10 @@ impl Query<'_> {
         self.caller.may(self.action)?;
         let home = &self.shared.settings.home_instance;
         let instance = query.instance.as_deref().unwrap_or(home);
-        self.check_scope(instance, &query.topic)?;
+        check_open(self.shared, self.caller, instance, &query.topic)?;
+        if self.shared.engine.is_reserved_topic(instance, &query.topic) {
+            return Err(error::reserved_topic(&query.topic));
+        }
         let topic = QueriedTopic {
             instance,
             topic: &query.topic,
@@ -80,31 +84,6 @@ impl Query<'_> {
                 }
                 error::query(refusal, instance)
             })
-    }
-
-    /// Queries are open to whom a task gives the topic, and to whom every
-    /// access point is open.
-    fn check_scope(&self, instance: &str, topic: &str) -> Result<(), ApiError> {
-        if self.caller.sees_every_datahub() {
-            return Ok(());
-        }
-        let engine = &self.shared.engine;
-        let tasks = engine.tasks().all();
-        let open = tasks.iter().any(|task| {
-            let target = &task.spec.target;
-            target.instance == instance
-                && target.topic == topic
-                && self.caller.sees(task.spec.datahub_id().as_str())
-        });
-        if open {
-            Ok(())
-        } else if engine.registry_status().loaded {
-            Err(ApiError::out_of_scope(topic))
-        } else {
-            Err(error::unreadable_now(
-                "the tasks have not been read from Kafka yet",
-            ))
-        }
     }
 
     async fn find(

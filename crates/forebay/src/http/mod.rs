@@ -24,6 +24,8 @@ mod shared;
 mod target_topic;
 mod task_actions;
 mod task_shapes;
+mod topic_actions;
+mod topic_scope;
 
 use std::io;
 use std::net::TcpListener;

@@ -7,10 +7,6 @@ use tokio::time::{Instant, timeout_at};
 
 use super::error;
 
-/// Names Kafka and Forebay keep for themselves (`__consumer_offsets`, the
-/// task registry).
-const RESERVED_PREFIX: &str = "__";
-
 /// # Errors
 /// UnsupportedOperation for a reserved name, InstanceNotExist,
 /// ResourceNotFound where the topic is missing and must not be made, or what
@@ -20,14 +16,8 @@ pub(super) async fn ensure_target(
     target: &Target,
     deadline: Instant,
 ) -> Result<(), ApiError> {
-    if target.topic.starts_with(RESERVED_PREFIX) {
-        return Err(ApiError::new(
-            ErrorCode::UnsupportedOperation,
-            format!(
-                "topics whose name begins with {RESERVED_PREFIX} are reserved: [{}]",
-                target.topic
-            ),
-        ));
+    if engine.is_reserved_topic(&target.instance, &target.topic) {
+        return Err(error::reserved_topic(&target.topic));
     }
     let make = target.auto_create.then_some(target.partition_num);
     let ensured = engine.ensure_topic(&target.instance, &target.topic, make);
