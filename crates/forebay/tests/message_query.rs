@@ -296,7 +296,7 @@ async fn a_scope_opens_its_tasks_topics_and_says_nothing_of_others() {
 }
 
 #[actix_web::test]
-async fn a_query_without_memory_is_shed_and_takes_none_from_senders() {
+async fn a_query_that_never_fits_says_so_and_takes_no_memory_from_senders() {
     let listen: SocketAddr = ([127, 0, 0, 1], free_port()).into();
     let folder = tempfile::tempdir().unwrap();
     let replica = Replica::start_embedded_in(folder, |config| {
@@ -306,17 +306,18 @@ async fn a_query_without_memory_is_shed_and_takes_none_from_senders() {
     .await;
     replica.await_ready().await;
     produce(listen, "quickstart", 0, &[record(None, Some(b"x"))]).await;
+    // Asking again would never help.
     let (code, message) = refused(&replica, "quickstart", 0, 0).await;
-    assert_eq!(code, "RequestLimitExceeded");
+    assert_eq!(code, "FailedOperation");
     assert!(
-        message.contains("memory limit of 1048576 bytes"),
+        message.contains("the limit is 1048576 bytes") && message.contains("fewer messages"),
         "{message}"
     );
     assert_eq!(
         replica
             .metric("forebay_shed_total{reason=\"memory\"}")
             .await,
-        Some(1.0)
+        Some(0.0)
     );
     let message = harness::one_message("datahub-forebay0");
     let sent = replica.call("SendMessage", &message);

@@ -4,6 +4,7 @@ use std::fmt;
 
 use forebay_kafka::{Error, ErrorCode};
 
+use super::memory::QueryMemoryRefused;
 use crate::admission::MemoryLimitReached;
 
 /// What is known of the message after a gap.
@@ -78,9 +79,20 @@ pub enum QueryError {
     /// No turn came before the deadline.
     #[error("too many queries at once")]
     TooManyQueries,
-    /// No memory for the messages.
+    /// No memory for the messages at present.
     #[error("{0}")]
-    Memory(#[from] MemoryLimitReached),
+    Memory(MemoryLimitReached),
+    /// The query alone needs more memory than it can ever have.
+    #[error(
+        "the query needs at least {needed} bytes of memory, the limit is {limit} bytes, half of \
+         `delivery.memory_limit`: ask for fewer messages, or have that raised"
+    )]
+    TooLarge {
+        /// Bytes that it would have held.
+        needed: usize,
+        /// What queries may hold.
+        limit: usize,
+    },
     /// A fault of ours.
     #[error("decoding ended early: {0}")]
     Internal(String),
@@ -96,6 +108,15 @@ impl fmt::Display for Range {
             write!(f, "the log holds offsets {earliest} to {}", end - 1)
         } else {
             write!(f, "the log is empty, its next message gets offset {end}")
+        }
+    }
+}
+
+impl From<QueryMemoryRefused> for QueryError {
+    fn from(refused: QueryMemoryRefused) -> Self {
+        match refused {
+            QueryMemoryRefused::Busy(reached) => Self::Memory(reached),
+            QueryMemoryRefused::TooLarge { needed, limit } => Self::TooLarge { needed, limit },
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::{admission::Admission, instance::InstanceConfig};
 
 pub use error::{NextMessage, QueryError};
 pub use forebay_kafka::{DecodedRecord, RecordHeaders};
-pub use memory::QueryPermit;
+pub use memory::{QueryMemoryRefused, QueryPermit};
 
 use memory::QueryMemory;
 use scan::Wanted;
@@ -202,11 +202,12 @@ impl MessageQueries {
         let Ok(turn) = timeout_at(topic.deadline, source.turn()).await else {
             return Err(QueryError::TooManyQueries);
         };
+        let memory = self.memory.of_one_query();
         let found = Found {
             messages: Vec::new(),
-            permit: self.memory.try_reserve(0)?,
+            permit: memory.try_reserve(0)?,
         };
-        let log = Log::new(source, topic.topic, &self.memory, &turn);
+        let log = Log::new(source, topic.topic, &memory, &turn);
         timeout_at(topic.deadline, query(log, found))
             .await
             .unwrap_or_else(|_| {

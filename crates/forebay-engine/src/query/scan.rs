@@ -55,7 +55,7 @@ pub(super) struct Scanned {
 /// Reads batches from `offset` on, growing `permit` by what they decompress to.
 ///
 /// # Errors
-/// [`QueryError::Unreadable`], [`QueryError::Memory`].
+/// [`QueryError::Unreadable`], [`QueryError::Memory`], [`QueryError::TooLarge`].
 pub(super) fn scan(
     fetched: Bytes,
     offset: i64,
@@ -95,8 +95,8 @@ fn inflated(
     let mut refusal = None;
     let mut take = |bytes: usize| match permit.try_grow(bytes) {
         Ok(()) => true,
-        Err(reached) => {
-            refusal = Some(reached);
+        Err(refused) => {
+            refusal = Some(refused);
             false
         }
     };
@@ -106,7 +106,7 @@ fn inflated(
     };
     let records = batch.records(&mut budget);
     match (records, refusal) {
-        (Err(_), Some(reached)) => Err(QueryError::Memory(reached)),
+        (Err(_), Some(refused)) => Err(refused.into()),
         (records, _) => Ok(records?),
     }
 }

@@ -110,7 +110,8 @@ pub(super) fn query(error: QueryError, instance: &str) -> ApiError {
                 format!("{error}; ask again a little later"),
             );
         }
-        QueryError::OutOfRange { .. }
+        QueryError::TooLarge { .. }
+        | QueryError::OutOfRange { .. }
         | QueryError::Gap { .. }
         | QueryError::Unreadable(_)
         | QueryError::Refused(_) => ErrorCode::FailedOperation,

@@ -140,6 +140,6 @@ fn a_bomb_is_refused_by_its_limit_and_by_memory() {
     );
     assert!(held < 1 << 20, "{held}");
     let (no_memory, held) = scan_in(1 << 20, 900_000);
-    assert!(matches!(no_memory, Err(QueryError::Memory(_))));
+    assert!(matches!(no_memory, Err(QueryError::TooLarge { .. })));
     assert!(held <= 512 << 10, "{held}");
 }
