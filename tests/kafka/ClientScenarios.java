@@ -49,6 +49,9 @@ import org.apache.kafka.common.serialization.ByteArraySerializer;
  *       group, on a new topic for each codec, whose names begin so. {@code opens-batches} is false
  *       where times are looked up by whole batches as soon as they are compressed.
  *   <li>{@code admin <topic>}: the admin client, on topics whose names begin so.
+ *   <li>{@code write <topic>}: writes to partition 0 with each codec, then in transactions, of which
+ *       one is aborted; prints {@code wrote offset key value} for each record, null as {@code
+ *       -}.
  *   <li>{@code read <topic>}: prints {@code partition offset key CRC-32-of-value} of each record of
  *       a topic, in no particular order of partitions.
  * </ul>
@@ -72,6 +75,7 @@ public final class ClientScenarios {
             switch (args[0]) {
                 case "records" -> scenarios.records(args[2], Boolean.parseBoolean(args[3]));
                 case "admin" -> scenarios.admin(args[2]);
+                case "write" -> scenarios.write(args[2]);
                 case "read" -> scenarios.read(args[2]);
                 default -> throw new IllegalArgumentException("no scenario " + args[0]);
             }
@@ -234,6 +238,58 @@ public final class ClientScenarios {
                     }
                     return null;
                 });
+    }
+
+    // --- write
+
+    private void write(String topic) throws Exception {
+        for (String codec : List.of("none", "gzip", "snappy", "lz4", "zstd")) {
+            try (KafkaProducer<byte[], byte[]> producer = producer(codec)) {
+                writeSome(producer, topic, codec, 40);
+            }
+        }
+        Map<String, Object> settings = new HashMap<>();
+        settings.put("bootstrap.servers", bootstrap);
+        settings.put("transactional.id", topic + "-java");
+        settings.put("compression.type", "zstd");
+        try (KafkaProducer<byte[], byte[]> producer =
+                new KafkaProducer<>(
+                        settings, new ByteArraySerializer(), new ByteArraySerializer())) {
+            producer.initTransactions();
+            producer.beginTransaction();
+            writeSome(producer, topic, "committed", 5);
+            producer.commitTransaction();
+            producer.beginTransaction();
+            writeSome(producer, topic, "aborted", 3);
+            producer.abortTransaction();
+            producer.beginTransaction();
+            writeSome(producer, topic, "last", 1);
+            producer.commitTransaction();
+        }
+    }
+
+    private static void writeSome(
+            KafkaProducer<byte[], byte[]> producer, String topic, String label, int count)
+            throws Exception {
+        List<Future<RecordMetadata>> sent = new ArrayList<>();
+        List<String> texts = new ArrayList<>();
+        for (int n = 0; n < count; n++) {
+            String key = n % 3 == 0 ? null : label + "-" + n;
+            String value = n % 4 == 3 ? null : (label + "/" + n + ";").repeat(n);
+            ProducerRecord<byte[], byte[]> record =
+                    new ProducerRecord<>(
+                            topic,
+                            0,
+                            key == null ? null : bytes(key),
+                            value == null ? null : bytes(value));
+            sent.add(producer.send(record));
+            texts.add((key == null ? "-" : key) + " " + (value == null ? "-" : value));
+        }
+        // An abort fails what it finds unsent.
+        producer.flush();
+        for (int n = 0; n < count; n++) {
+            System.out.println("wrote " + sent.get(n).get().offset() + " " + texts.get(n));
+        }
     }
 
     // --- read

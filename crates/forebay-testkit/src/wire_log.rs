@@ -179,6 +179,20 @@ impl WireClient {
         timestamp: i64,
         records: &[NewRecord],
     ) -> Result<i64> {
+        let batch = encode_batch(timestamp, records)?;
+        self.produce_batch(topic, partition, batch).await
+    }
+
+    /// Writes a record batch as it is given, acks=all.
+    ///
+    /// # Errors
+    /// When the broker refuses or does not answer.
+    pub async fn produce_batch(
+        &mut self,
+        topic: &str,
+        partition: i32,
+        batch: Bytes,
+    ) -> Result<i64> {
         let request = ProduceRequest::default()
             .with_acks(-1)
             .with_timeout_ms(20_000)
@@ -188,7 +202,7 @@ impl WireClient {
                     .with_partition_data(vec![
                         PartitionProduceData::default()
                             .with_index(partition)
-                            .with_records(Some(encode_batch(timestamp, records)?)),
+                            .with_records(Some(batch)),
                     ]),
             ]);
         let answer: ProduceResponse = self.call(ApiKey::Produce, 7, &request).await?;
