@@ -7,8 +7,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
 use crate::client::arguments::{MessageCommand, SEND_HELP, SendArguments, TaskCommand};
+use crate::client::topic_arguments::TopicCommand;
 use crate::config::Layers;
 
 /// HTTP ingestion engine in front of Apache Kafka, speaking the API of
@@ -50,7 +52,26 @@ pub enum Command {
         #[command(subcommand)]
         command: TaskCommand,
     },
+    /// Create, list and delete topics
+    Topic {
+        /// What to do.
+        #[command(subcommand)]
+        command: TopicCommand,
+    },
+    /// Print what a shell needs to complete this program's command lines
+    #[command(long_about = COMPLETIONS_HELP)]
+    Completions {
+        /// Which shell
+        #[arg(value_enum)]
+        shell: Shell,
+    },
 }
+
+const COMPLETIONS_HELP: &str = "Print what a shell needs to complete this program's command \
+    lines.\n\n\
+    bash: forebay completions bash > ~/.local/share/bash-completion/completions/forebay\n\
+    zsh:  forebay completions zsh > a folder of $fpath, as _forebay\n\
+    fish: forebay completions fish > ~/.config/fish/completions/forebay.fish";
 
 /// What to do with the configuration.
 #[derive(Clone, Debug, Subcommand)]

@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use actix_rt::signal::unix::{Signal, SignalKind, signal};
+use clap::CommandFactory as _;
+use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigAction, SettingFlags};
 use crate::config::{Config, show};
@@ -41,11 +43,19 @@ pub fn run(cli: Cli, environment: Vec<(String, String)>) -> ExitCode {
         Command::Send(arguments) => client::Command::Send(arguments),
         Command::Message { command } => client::Command::Message(command),
         Command::Task { command } => client::Command::Task(command),
+        Command::Topic { command } => client::Command::Topic(command),
+        Command::Completions { shell } => return say(&completions(shell)),
     };
     match outer.for_client() {
         Ok(place) => client::run(command, place, environment),
         Err(error) => fail(USAGE, &error),
     }
+}
+
+fn completions(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
 }
 
 fn serve(config: Config) -> ExitCode {

@@ -300,3 +300,163 @@ fn where_no_service_is_the_advice_is_to_start_one() {
     let err = list("https://127.0.0.1").failed(2);
     assert!(err.contains("https is not supported"), "{err}");
 }
+
+#[test]
+fn a_topics_life() {
+    let service = Service::start();
+    let create = |more: &[&str]| {
+        let topic = ["topic", "create", "orders", "--partitions", "3"];
+        service.run(&[&topic[..], more].concat())
+    };
+    let more = ["--retention", "12h", "--note", "of-all-shops"];
+    let said = create(&[&more[..], &["--max-message-bytes", "4096"]].concat()).ok();
+    assert_eq!(said, "created topic orders, partitions 0 to 2\n");
+    let err = create(&[]).failed(1);
+    assert!(err.contains("InvalidParameter.TopicExist"), "{err}");
+    for (wrong, named) in [
+        (vec!["--retention", "59s"], "a minute or more"),
+        (vec!["--max-message-bytes", "1023"], "1023"),
+        (vec!["--retention", "soon"], "soon"),
+    ] {
+        let err = create(&wrong).failed(2);
+        assert!(err.contains(named), "{wrong:?}: {err}");
+    }
+    let err = service.run(&["topic", "create", "t"]).failed(2);
+    assert!(err.contains("--partitions"), "{err}");
+    let unnamed = ["topic", "create", "a b", "--partitions", "1"];
+    let err = service.run(&unnamed).failed(1);
+    assert!(err.contains("Name"), "{err}");
+
+    let listed = service.run(&["topic", "list"]).ok();
+    let lines: Vec<_> = listed.lines().collect();
+    assert_eq!(lines.len(), 3, "{listed}");
+    assert!(lines[0].starts_with("TOPIC") && lines[2].starts_with("quickstart"));
+    let cells: Vec<_> = lines[1].split_whitespace().collect();
+    assert_eq!(cells, ["orders", "3", "1", "12h", "of-all-shops"]);
+    let found = ["topic", "list", "--search", "ORD", "--output", "json"];
+    let found = service.run(&found).json();
+    assert_eq!(found[0]["TopicName"], "orders");
+    assert_eq!(found.as_array().unwrap().len(), 1);
+
+    let shown = service.run(&["topic", "show", "orders"]).ok();
+    for part in ["of-all-shops", "4096", "12h", "topic-", " UTC", "delete"] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let json = service.run(&["topic", "show", "orders", "--output", "json"]);
+    assert_eq!(json.json()["PartitionNum"], 3);
+    let err = service.run(&["topic", "show", "order"]).failed(1);
+    assert!(
+        err.contains("no topic [order]") && err.contains("topic list"),
+        "{err}"
+    );
+    let elsewhere = ["topic", "list", "--instance", "ckafka-elsewhere"];
+    let err = service.run(&elsewhere).failed(1);
+    assert!(err.contains("InstanceNotExist"), "{err}");
+
+    let err = service.run(&["topic", "delete", "orders"]).failed(2);
+    assert!(err.contains("--yes"), "{err}");
+    let used = ["topic", "delete", "quickstart", "--yes"];
+    let err = service.run(&used).failed(1);
+    assert!(
+        err.contains("ResourceInUse") && err.contains("task-forebay0"),
+        "{err}"
+    );
+    assert!(err.contains("forebay task list"), "says what to do: {err}");
+    let delete = ["topic", "delete", "orders", "--yes"];
+    assert_eq!(service.run(&delete).ok(), "deleted topic orders\n");
+    let err = service.run(&delete).failed(1);
+    assert!(err.contains("ResourceNotFound"), "{err}");
+}
+
+#[test]
+fn messages_are_listed_from_an_offset_a_time_and_the_end() {
+    let service = Service::start();
+    let input: String = (0..130)
+        .map(|number| format!("message {number}\n"))
+        .collect();
+    let keyed = ["--key", "k", "--print-ids", "--concurrency", "1"];
+    let send = [&QUICKSTART[..], &keyed].concat();
+    let ids = service.run_on(input.as_bytes(), &send).ok();
+    let first: MessageId = ids.lines().next().unwrap().parse().unwrap();
+    let partition = first.partition.to_string();
+    let list = |more: &[&str]| {
+        let base = ["message", "list", "--topic", "quickstart"];
+        service.run(&[&base[..], more].concat())
+    };
+    let of_partition = |more: &[&str]| {
+        let partition = ["--partition", &partition, "--output", "json"];
+        let listed = list(&[&partition[..], more].concat()).json();
+        let messages = listed.as_array().unwrap().iter();
+        let offsets: Vec<i64> = messages
+            .map(|message| message["Offset"].as_i64().unwrap())
+            .collect();
+        offsets
+    };
+    let from = |range: std::ops::Range<i64>| range.collect::<Vec<_>>();
+    assert_eq!(of_partition(&[]), from(0..20), "from the beginning");
+    assert_eq!(
+        of_partition(&["--offset", "7", "--count", "50"]),
+        from(7..57)
+    );
+    assert_eq!(
+        of_partition(&["--offset", "100", "--count", "50"]),
+        from(100..130)
+    );
+    assert_eq!(of_partition(&["--offset", "130"]), from(0..0), "the end");
+    assert_eq!(of_partition(&["--latest", "--count", "3"]), from(127..130));
+    assert_eq!(
+        of_partition(&["--since", "1h", "--count", "1000"]),
+        from(0..130)
+    );
+    assert_eq!(of_partition(&["--since", "2100-01-01"]), from(0..0));
+
+    let table = list(&["--count", "2"]).ok();
+    let lines: Vec<_> = table.lines().collect();
+    assert!(lines[0].starts_with("PARTITION"), "{table}");
+    assert_eq!(lines.len(), 3, "of all partitions: {table}");
+    assert!(lines[1].ends_with("k    message 0"), "{table}");
+    let latest = list(&["--latest", "--count", "1"]).ok();
+    assert!(latest.ends_with("k    message 129\n"), "{latest}");
+
+    for (wrong, code, named) in [
+        (vec!["--offset", "0"], 2, "--partition"),
+        (vec!["--since", "tomorrow"], 2, "2026-11-23 12:41"),
+        (vec!["--count", "21"], 2, "--partition"),
+        (vec!["--latest", "--count", "101"], 2, "100"),
+        (vec!["--latest", "--since", "1h"], 2, "--since"),
+        (vec!["--partition", "0", "--offset", "4711"], 1, "4711"),
+        (vec!["--partition", "9"], 1, "Partition"),
+    ] {
+        let err = list(&wrong).failed(code);
+        assert!(err.contains(named), "{wrong:?}: {err}");
+    }
+    let err = service
+        .run(&["message", "list", "--topic", "a b"])
+        .failed(2);
+    assert!(err.contains("--topic"), "{err}");
+}
+
+#[test]
+fn shells_get_their_completions() {
+    let folder = tempfile::tempdir().unwrap();
+    let completions = |shell: &str| {
+        let mut command = forebay(&folder);
+        command.args(["completions", shell]);
+        run(command, b"")
+    };
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = completions(shell).ok();
+        for word in ["topic", "message", "endpoint"] {
+            assert!(script.contains(word), "{shell} lacks {word}");
+        }
+    }
+    let script = folder.path().join("forebay.bash");
+    std::fs::write(&script, completions("bash").ok()).unwrap();
+    let bash = std::process::Command::new("bash")
+        .arg("-n")
+        .arg(&script)
+        .status();
+    assert!(bash.unwrap().success(), "bash understands it");
+    let err = completions("tcsh").failed(2);
+    assert!(err.contains("tcsh") && err.contains("zsh"), "{err}");
+}

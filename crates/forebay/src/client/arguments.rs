@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use forebay_api::limits::MAX_MESSAGES;
 
+use super::moment::Moment;
 use super::task_status::StatusName;
 use crate::cli::PlaceFlags;
 use crate::config::DEFAULT_INSTANCE;
@@ -105,6 +106,9 @@ fn in_range<const MAX: usize>(text: &str) -> Result<usize, String> {
 pub enum MessageCommand {
     /// Read one message, by its MessageId or by its place in Kafka
     Get(MessageGetArguments),
+    /// List messages of a topic: from its beginning, an offset or a time on,
+    /// or the latest
+    List(MessageListArguments),
 }
 
 /// `forebay message get`
@@ -131,6 +135,42 @@ pub struct MessageGetArguments {
     #[arg(long, conflicts_with = "output")]
     pub raw: bool,
     /// How the message is printed.
+    #[command(flatten)]
+    pub output: OutputFlag,
+    /// Where the service is, and who calls.
+    #[command(flatten)]
+    pub caller: CallerFlags,
+}
+
+/// Most messages that one `forebay message list` reads of a partition.
+const MAX_COUNT: usize = 10_000;
+
+/// `forebay message list`
+#[derive(Clone, Debug, Args)]
+pub struct MessageListArguments {
+    /// Topic
+    #[arg(long, value_name = "TOPIC")]
+    pub topic: String,
+    /// Partition, from 0 [default: every one]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(i32).range(0..i64::from(i32::MAX)))]
+    pub partition: Option<i32>,
+    /// From this offset on
+    #[arg(long, value_name = "NUMBER", requires = "partition", conflicts_with_all = ["since", "latest"], value_parser = clap::value_parser!(i64).range(0..))]
+    pub offset: Option<i64>,
+    /// From this time on: an age like 10m or 2h, UTC like "2026-11-23 12:41",
+    /// or Unix milliseconds
+    #[arg(long, value_name = "TIME", conflicts_with = "latest", value_parser = Moment::parse)]
+    pub since: Option<Moment>,
+    /// The latest ones, up to 100 of a partition; of the first instance
+    #[arg(long, conflicts_with = "instance")]
+    pub latest: bool,
+    /// Most messages of a partition; more than 20 need a --partition
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = in_range::<MAX_COUNT>)]
+    pub count: usize,
+    /// Instance that has the topic [default: ckafka-forebay0]
+    #[arg(long, value_name = "ID")]
+    pub instance: Option<String>,
+    /// How the messages are printed.
     #[command(flatten)]
     pub output: OutputFlag,
     /// Where the service is, and who calls.

@@ -132,6 +132,7 @@ impl CallError {
                 "AuthFailure.UnauthorizedOperation" => {
                     "the credential's `actions` or `datahubs` do not allow this"
                 }
+                "ResourceInUse" => "`forebay task list` shows the tasks; delete those first",
                 _ => return None,
             },
         };

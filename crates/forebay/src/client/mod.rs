@@ -5,13 +5,17 @@
 //! stdout, everything else to stderr. Exit codes: 0 done, 1 refused or failed,
 //! 2 asked wrongly.
 
+mod answer_json;
 mod api_client;
 pub mod arguments;
+mod confirm;
 mod credential;
 mod endpoint;
 mod error;
 mod interrupt;
 mod message;
+mod message_list;
+mod moment;
 mod output;
 mod record;
 mod send;
@@ -20,6 +24,8 @@ mod task;
 mod task_lookup;
 mod task_status;
 mod terminal_text;
+mod topic;
+pub mod topic_arguments;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -27,7 +33,9 @@ use std::process::ExitCode;
 use arguments::{MessageCommand, SendArguments, TaskCommand};
 use error::ClientError;
 use session::Session;
+use topic_arguments::TopicCommand;
 
+pub use moment::Moment;
 pub use task_status::StatusName;
 
 use crate::cli::PlaceFlags;
@@ -41,6 +49,8 @@ pub enum Command {
     Message(MessageCommand),
     /// `forebay task`
     Task(TaskCommand),
+    /// `forebay topic`
+    Topic(TopicCommand),
 }
 
 /// Runs a client command to its end. `earlier` are flags that stood before it,
@@ -53,6 +63,8 @@ pub fn run(command: Command, earlier: PlaceFlags, environment: Vec<(String, Stri
     let done = match command {
         Command::Send(arguments) => send::run(arguments, session),
         Command::Message(MessageCommand::Get(arguments)) => message::get(arguments, session),
+        Command::Message(MessageCommand::List(arguments)) => message_list::list(arguments, session),
+        Command::Topic(command) => topic::run(command, session),
         Command::Task(command) => task::run(command, session),
     };
     match done {

@@ -105,14 +105,42 @@ impl fmt::Display for Readable<'_> {
     }
 }
 
-impl fmt::Display for Record {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+/// Longest value in a row of a table, in characters.
+const ROW_VALUE_CHARS: usize = 80;
+
+impl Record {
+    /// Partition, offset, time, key and the beginning of the value.
+    pub(super) fn row(&self) -> Vec<String> {
+        vec![
+            self.partition.to_string(),
+            self.offset.to_string(),
+            self.time(),
+            clipped(&self.key),
+            clipped(&self.value),
+        ]
+    }
+
+    fn time(&self) -> String {
         let seconds = self.timestamp_ms.div_euclid(1000);
         let ms = self.timestamp_ms.rem_euclid(1000);
+        format!("{}.{ms:03}", format_utc(seconds))
+    }
+}
+
+fn clipped(bytes: &Option<Vec<u8>>) -> String {
+    let text = Readable(bytes).to_string();
+    match text.char_indices().nth(ROW_VALUE_CHARS) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "topic      {}", shown(&self.topic))?;
         writeln!(f, "partition  {}", self.partition)?;
         writeln!(f, "offset     {}", self.offset)?;
-        writeln!(f, "time       {}.{ms:03} UTC", format_utc(seconds))?;
+        writeln!(f, "time       {} UTC", self.time())?;
         writeln!(f, "key        {}", Readable(&self.key))?;
         for Header { name, value } in &self.headers {
             let name = String::from_utf8_lossy(name);
@@ -145,6 +173,15 @@ mod tests {
              header     a: (null)\nheader     \\u{1b}: (not UTF-8, base64) /w==\n\
              bytes      2\nvalue      (not UTF-8, base64) /wA=\n"
         );
+    }
+
+    #[test]
+    fn a_row_shows_where_a_long_value_was_cut() {
+        let json = json!({"Topic": "t", "Partition": 1, "Offset": 2, "Timestamp": 1_500,
+            "Key": "k", "Value": "é".repeat(100)});
+        let row = Record::read(&json).unwrap().row();
+        let value = format!("{}…", "é".repeat(80));
+        assert_eq!(row, ["1", "2", "1970-01-01 00:00:01.500", "k", &value]);
     }
 
     #[test]

@@ -1,15 +1,15 @@
 //! `forebay task …`
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
-
 use forebay_api::Action;
 use serde_json::{Value, json};
 
+use super::answer_json::text;
 use super::api_client::ApiClient;
 use super::arguments::{
     OutputFlag, OutputForm, TaskArguments, TaskCommand, TaskCreateArguments, TaskDeleteArguments,
     TaskListArguments,
 };
+use super::confirm::{check_somebody_is_there, confirm};
 use super::error::{CallError, ClientError};
 use super::output::{table, write_json, write_out};
 use super::session::Session;
@@ -149,11 +149,7 @@ fn delete(arguments: TaskDeleteArguments, session: Session) -> Result<(), Client
     if arguments.yes {
         return change(task, session, Action::DeleteDatahubTask);
     }
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        return Err(ClientError::Usage(
-            "nobody can be asked whether to delete: say --yes".to_owned(),
-        ));
-    }
+    check_somebody_is_there()?;
     let mut client = session.client(task.caller, 1)?;
     let id = task_id(&mut client, &task.task)?;
     let found = result_of(&mut client, Action::DescribeDatahubTask, &by_id(&id))?;
@@ -163,24 +159,9 @@ fn delete(arguments: TaskDeleteArguments, session: Session) -> Result<(), Client
         shown(text(&found, "/DatahubId")),
         shown(target_topic(&found)),
     );
-    if !confirmed(&question)? {
-        return Err(ClientError::Failed("not deleted".to_owned()));
-    }
+    confirm(&question)?;
     let deleted = result_of(&mut client, Action::DeleteDatahubTask, &by_id(&id))?;
     say_done("deleted", &deleted, task.output)
-}
-
-fn confirmed(question: &str) -> Result<bool, ClientError> {
-    let mut err = std::io::stderr().lock();
-    err.write_all(question.as_bytes())?;
-    err.flush()?;
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    read.map_err(|error| ClientError::Failed(format!("cannot read the answer: {error}")))?;
-    Ok(matches!(
-        answer.trim().to_ascii_lowercase().as_str(),
-        "y" | "yes"
-    ))
 }
 
 fn by_id(id: &str) -> Value {
@@ -208,12 +189,6 @@ fn say_done(done: &str, result: &Value, output: OutputFlag) -> Result<(), Client
         shown(text(result, "/DatahubId"))
     );
     Ok(write_out(line.as_bytes())?)
-}
-
-/// The text at a JSON pointer; empty where there is none.
-fn text<'v>(value: &'v Value, pointer: &str) -> &'v str {
-    let found = value.pointer(pointer);
-    found.and_then(Value::as_str).unwrap_or_default()
 }
 
 fn status(task: &Value) -> String {

@@ -21,6 +21,7 @@ use forebay_engine::{Codec, security};
 
 pub use layers::{ConfigError, Layers, Origin};
 pub use show::show;
+pub(crate) use values::duration_text;
 pub use values::{ByteRate, ByteSize, LogFormat, parse_duration};
 
 /// The instance id that `--brokers` stands for.

@@ -61,7 +61,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 }
 
 /// The shortest form that [`parse_duration`] reads back.
-pub(super) fn duration_text(value: Duration) -> String {
+pub(crate) fn duration_text(value: Duration) -> String {
     let ms = value.as_millis();
     let (unit, size) = TIME_UNITS_MS
         .iter()
