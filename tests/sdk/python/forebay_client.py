@@ -2,7 +2,8 @@
 
 Prints one line of JSON per call: {"ok": <response>}, or {"error": {"code",
 "message", "requestId"}} with what the SDK's exception says; the exit code is 0
-either way. `send` reads from stdin a JSON array of {"Body", "Key"?}; `serve`
+either way. Beside "ok" stands "unfilled": the fields of the SDK's typed answer
+that are None, as paths. `send` reads from stdin a JSON array of {"Body", "Key"?}; `serve`
 reads lines "<Action> <JSON parameters>" until stdin ends.
 """
 
@@ -11,6 +12,7 @@ import json
 import sys
 
 from tencentcloud.ckafka.v20190819 import ckafka_client, models
+from tencentcloud.common.abstract_model import AbstractModel
 from tencentcloud.common import credential
 from tencentcloud.common.exception.tencent_cloud_sdk_exception import TencentCloudSDKException
 from tencentcloud.common.profile.client_profile import ClientProfile
@@ -38,12 +40,28 @@ def make_client(args):
     return ckafka_client.CkafkaClient(secret, args.region, profile)
 
 
+def unfilled(value, path=""):
+    """The fields of a typed answer that are None, lists by their first element."""
+    if isinstance(value, list):
+        return unfilled(value[0], path) if value else []
+    if not isinstance(value, AbstractModel):
+        return []
+    paths = []
+    for name, field in vars(value).items():
+        at = f"{path}.{name.lstrip('_')}".lstrip(".")
+        paths += [at] if field is None else unfilled(field, at)
+    return paths
+
+
 def call(client, action, params):
     request = getattr(models, action + "Request")()
     request.from_json_string(json.dumps(params))
     try:
         response = getattr(client, action)(request)
-        answer = {"ok": json.loads(response.to_json_string())}
+        answer = {
+            "ok": json.loads(response.to_json_string()),
+            "unfilled": unfilled(response),
+        }
     except TencentCloudSDKException as error:
         answer = {
             "error": {
