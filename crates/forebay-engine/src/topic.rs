@@ -129,6 +129,11 @@ impl Topic {
         self.load().await
     }
 
+    /// Takes note that it was deleted just now.
+    pub(crate) fn deleted(&self) {
+        self.gone.store(true, Ordering::Relaxed);
+    }
+
     async fn load(&self) -> Result<(), Error> {
         let metadata = match self.look().await {
             Err(error) if error.is_unknown_topic() => {

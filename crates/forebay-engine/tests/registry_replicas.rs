@@ -6,7 +6,9 @@ mod registry_support;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use forebay_engine::registry::{MemoryLog, Registry, RegistryError, TaskChange};
+use forebay_engine::registry::{
+    AppendFault, MemoryLog, NoteTopic, Registry, RegistryError, TaskChange, TopicKey, TopicNotes,
+};
 use forebay_engine::task::{RunState, TaskId};
 use futures_util::future::{LocalBoxFuture, join, join_all};
 use registry_support::*;
@@ -34,6 +36,50 @@ async fn a_restart_keeps_everything() {
         RunState::Running
     );
     assert!(second.table.by_task_id(gone.as_str()).is_none());
+}
+
+#[actix::test]
+async fn notes_of_topics_are_shared_kept_and_forgotten() {
+    let log = MemoryLog::new();
+    let (near, far) = join(started(&log), async { started(&log.replica()).await }).await;
+    let key = TopicKey::new("ckafka-forebay0", "orders");
+    let notes = |note: &str| TopicNotes {
+        note: note.to_owned(),
+        created_ms: 7,
+        ..TopicNotes::default()
+    };
+    let set = async |registry: &Registry, notes: Option<TopicNotes>| {
+        let key = key.clone();
+        registry.addr.send(NoteTopic { key, notes }).await.unwrap()
+    };
+    for note in ["first", "second"] {
+        set(&near, Some(notes(note))).await.unwrap();
+        assert_eq!(near.notes.get(&key), notes(note), "when it is answered");
+        eventually("the other replica shows it", || {
+            far.notes.get(&key) == notes(note)
+        })
+        .await;
+    }
+    let other = TopicKey::new("ckafka-forebay0", "order");
+    assert_eq!(near.notes.get(&other), TopicNotes::default());
+    log.compact(true);
+    let third = started(&log.replica()).await;
+    assert_eq!(third.notes.get(&key), notes("second"));
+    assert!(third.table.all().is_empty(), "they are no tasks");
+    set(&far, None).await.unwrap();
+    assert_eq!(far.notes.get(&key), TopicNotes::default());
+    eventually("all forget it", || {
+        near.notes.get(&key) == TopicNotes::default()
+    })
+    .await;
+
+    log.fail_appends([AppendFault::NotStored]);
+    let refused = set(&near, Some(notes("lost"))).await;
+    assert!(
+        matches!(refused, Err(RegistryError::NotStored(_))),
+        "{refused:?}"
+    );
+    assert_eq!(near.notes.get(&key), TopicNotes::default());
 }
 
 #[actix::test]

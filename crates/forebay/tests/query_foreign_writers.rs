@@ -139,7 +139,7 @@ async fn what_confluents_python_client_wrote_is_found() {
         .collect();
     written.sort_by_key(|record| record.offset);
     assert_eq!(written.len(), 5 * 40 + 9);
-    let replica = replica_of(&cluster).await;
+    let replica = replica_of(cluster).await;
     // A marker follows each of the two first transactions.
     assert_found(&replica, "by-python", &written, 2).await;
     let one = result(&replica, "FetchMessageByOffset", &place("by-python", 41)).await;
@@ -172,7 +172,7 @@ async fn what_the_java_client_wrote_is_found() {
         .collect();
     written.sort_by_key(|record| record.offset);
     assert_eq!(written.len(), 5 * 40 + 9);
-    let replica = replica_of(&cluster).await;
+    let replica = replica_of(cluster).await;
     assert_found(&replica, "by-java", &written, 2).await;
     replica.stop().await;
 }
@@ -213,7 +213,7 @@ async fn what_kcat_wrote_is_found() {
             value: Some(value.into_bytes()),
         })
         .collect();
-    let replica = replica_of(&cluster).await;
+    let replica = replica_of(cluster).await;
     assert_found(&replica, "by-kcat", &written, 0).await;
     replica.stop().await;
 }

@@ -6,7 +6,7 @@ mod harness;
 
 use std::time::{Duration, Instant};
 
-use forebay_testkit::{KafkaCluster, kafka_or_skip};
+use forebay_testkit::{KafkaCluster, Options, kafka_or_skip};
 use harness::{
     Answer, LIMIT, Replica, SECRET_ID, SECRET_KEY, credential, now, signed_head, with_body,
 };
@@ -257,6 +257,42 @@ async fn topics_of_apache_kafka() {
     replica.await_ready().await;
     a_topics_life(&replica, "topics-orders").await;
     topics_are_listed(&replica, "topics-listed").await;
+    replica.stop().await;
+}
+
+/// Where brokers learn of a change at different times.
+#[actix_web::test]
+async fn what_was_answered_holds_at_once_on_three_nodes() {
+    let Some(home) = kafka_or_skip() else { return };
+    let options = Options::three_nodes().property("default.replication.factor", 3);
+    let cluster = KafkaCluster::start(&home, options).await.unwrap();
+    let replica = Replica::start_on(&cluster.bootstrap(), |_| {}).await;
+    replica.await_ready().await;
+    for name in ["first", "second", "third"] {
+        create(&replica, name, 6).await;
+        let body = json!({ "Name": name });
+        let found = done(&replica, "DescribeDatahubTopic", body.clone()).await;
+        assert_eq!(found["PartitionNum"], 6);
+        let search = json!({"InstanceId": "ckafka-forebay0", "SearchWord": name});
+        let detail = done(&replica, "DescribeTopicDetail", search).await;
+        assert_eq!(
+            detail["TopicList"][0]["ReplicaNum"], 3,
+            "as the cluster's default"
+        );
+        let (task, datahub) = replica.create_task(name, name).await;
+        partitions_of(&send(&replica, &datahub, 100, 10).await);
+        let more = json!({"Name": name, "RetentionMs": 60_000, "PartitionNum": 9});
+        done(&replica, "ModifyDatahubTopic", more).await;
+        let found = done(&replica, "DescribeDatahubTopic", body.clone()).await;
+        let numbers = (&found["PartitionNum"], &found["RetentionMs"]);
+        assert_eq!(numbers, (&json!(9), &json!(60_000)));
+        let sent = partitions_of(&send(&replica, &datahub, 200, 10).await);
+        assert!(sent.iter().any(|partition| *partition >= 6), "{sent:?}");
+        done(&replica, "DeleteDatahubTask", json!({ "TaskId": task })).await;
+        done(&replica, "DeleteDatahubTopic", body.clone()).await;
+        let code = refused(&replica, "DescribeDatahubTopic", body, &[name]).await;
+        assert_eq!(code, "ResourceNotFound");
+    }
     replica.stop().await;
 }
 

@@ -194,7 +194,7 @@ fn details_are_ordered_as_asked() {
         let mut body = more;
         body["InstanceId"] = json!("i");
         let request = DescribeTopicDetail::parse(body.to_string().as_bytes()).unwrap();
-        let mut topics = vec![topic("c", 1, 5), topic("b", 2, 5), topic("a", 2, 9)];
+        let mut topics = [topic("c", 1, 5), topic("b", 2, 5), topic("a", 2, 9)];
         topics.sort_by(|a, b| request.compare(a, b));
         topics
             .iter()

@@ -54,6 +54,9 @@ pub enum TopicAdminError {
         /// What had been changed before.
         done: Vec<&'static str>,
     },
+    /// No turn came; nothing was done.
+    #[error("too many actions on topics at once")]
+    TooMany,
     /// It may have been done.
     #[error("{0}")]
     Unknown(String),

@@ -7,10 +7,13 @@
 mod error;
 mod model;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use forebay_kafka::{Error, ErrorCode, NewTopic, TopicMetadata};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::{
+    sync::{Semaphore, SemaphorePermit},
+    time::timeout,
+};
 
 use crate::{
     clock,
@@ -28,6 +31,9 @@ use error::{asked, changing};
 /// Topic actions that run at once: an answer about all topics of a large
 /// cluster takes megabytes.
 const AT_ONCE: usize = 4;
+
+/// For a turn: so that who waited for nothing but that is told so.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Names that begin so are Kafka's and Forebay's own.
 const RESERVED_PREFIX: &str = "__";
@@ -59,9 +65,11 @@ impl Default for TopicAdminTurns {
 }
 
 impl TopicAdminTurns {
-    async fn turn(&self) -> SemaphorePermit<'_> {
-        let turn = self.0.acquire().await;
-        turn.expect("the semaphore is never closed")
+    async fn turn(&self) -> Result<SemaphorePermit<'_>, TopicAdminError> {
+        match timeout(LONGEST_WAIT, self.0.acquire()).await {
+            Ok(turn) => Ok(turn.expect("the semaphore is never closed")),
+            Err(_) => Err(TopicAdminError::TooMany),
+        }
     }
 }
 
@@ -91,7 +99,7 @@ impl Engine {
     /// Safe. Bounded by the Kafka client's limits, after a turn came.
     pub async fn list_topics(&self, instance: &str) -> Result<Vec<TopicSummary>, TopicAdminError> {
         let instance = self.known_instance(instance)?;
-        let _turn = self.shared().topic_turns.turn().await;
+        let _turn = self.shared().topic_turns.turn().await?;
         let all = instance.cluster.list_topics().await.map_err(asked)?;
         let open = all.iter().filter(|topic| {
             !topic.is_internal && !self.is_reserved_topic(&instance.id, &topic.name)
@@ -117,7 +125,7 @@ impl Engine {
         topics: Vec<TopicSummary>,
     ) -> Result<Vec<TopicDescription>, TopicAdminError> {
         let instance = self.known_instance(instance)?;
-        let _turn = self.shared().topic_turns.turn().await;
+        let _turn = self.shared().topic_turns.turn().await?;
         let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
         let described = instance.cluster.describe_topics_configs(&names, &SHOWN);
         let mut settings: BTreeMap<_, _> = described.await.map_err(asked)?.into_iter().collect();
@@ -172,7 +180,7 @@ impl Engine {
         new: TopicCreation,
     ) -> Result<(), TopicAdminError> {
         let known = self.open_topic(instance, &new.name)?;
-        let _turn = self.shared().topic_turns.turn().await;
+        let _turn = self.shared().topic_turns.turn().await?;
         let mut configs = vec![(RETENTION_MS.to_owned(), new.retention_ms.to_string())];
         configs.extend(
             new.max_message_bytes
@@ -220,7 +228,7 @@ impl Engine {
     ) -> Result<(), TopicAdminError> {
         let present = self.describe_topic(instance, &change.name).await?;
         let known = self.known_instance(instance)?;
-        let _turn = self.shared().topic_turns.turn().await;
+        let _turn = self.shared().topic_turns.turn().await?;
         let more = more_partitions(present.summary.partitions, change.partitions)?;
         let mut done = Vec::new();
         let settings = [
@@ -283,7 +291,7 @@ impl Engine {
     /// The topic may or may not be deleted.
     pub async fn delete_topic(&self, instance: &str, topic: &str) -> Result<(), TopicAdminError> {
         let known = self.open_topic(instance, topic)?;
-        let _turn = self.shared().topic_turns.turn().await;
+        let _turn = self.shared().topic_turns.turn().await?;
         let tasks = self.tasks().all();
         let users: Vec<_> = tasks
             .iter()
@@ -298,7 +306,9 @@ impl Engine {
         }
         let deleted = known.cluster.delete_topic(topic).await;
         deleted.map_err(|error| changing(error, Vec::new()))?;
-        self.look_again(known, topic).await;
+        if let Some(handle) = known.topics.get(topic) {
+            handle.deleted();
+        }
         let key = TopicKey::new(instance, topic);
         if self.shared().registry.notes.get(&key) == TopicNotes::default() {
             return Ok(());
@@ -371,4 +381,50 @@ fn forgive(error: RegistryError, wanted: bool) -> Result<(), TopicAdminError> {
     }
     tracing::warn!(%error, "a topic's times are not noted");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_only_grow() {
+        assert!(matches!(more_partitions(4, None), Ok(None)));
+        assert!(matches!(more_partitions(4, Some(4)), Ok(None)));
+        assert!(matches!(more_partitions(4, Some(5)), Ok(Some(5))));
+        for fewer in [3, 0, -1] {
+            let error = more_partitions(4, Some(fewer)).unwrap_err();
+            assert!(error.to_string().contains("4 partitions"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_done_is_never_said_to_be_undone() {
+        let timeout = Error::Timeout {
+            what: "CreateTopics",
+            after: Duration::from_secs(5),
+        };
+        let told = changing(timeout, vec!["retention.ms"]);
+        assert!(matches!(told, TopicAdminError::Unknown(_)), "{told}");
+        assert!(
+            told.to_string().contains("before that: retention.ms"),
+            "{told}"
+        );
+        let refused = Error::UnsupportedVersion("IncrementalAlterConfigs");
+        let told = changing(refused, Vec::new());
+        assert!(matches!(told, TopicAdminError::Refused { .. }), "{told}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_turn_is_waited_for_without_limit() {
+        let turns = TopicAdminTurns::default();
+        let mut held = Vec::new();
+        for _ in 0..AT_ONCE {
+            held.push(turns.turn().await.unwrap());
+        }
+        let refused = turns.turn().await.err();
+        assert!(matches!(refused, Some(TopicAdminError::TooMany)));
+        held.pop();
+        held.push(turns.turn().await.unwrap());
+    }
 }

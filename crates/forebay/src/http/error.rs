@@ -175,6 +175,12 @@ pub(super) fn topic_change(error: TopicAdminError, instance: &str) -> ApiError {
         TopicAdminError::Internal(topic) => return reserved_topic(topic),
         TopicAdminError::Unknown(reason) => return outcome_unknown(reason),
         TopicAdminError::Unavailable { done, .. } if done.is_empty() => return not_stored(error),
+        TopicAdminError::TooMany => {
+            return ApiError::new(
+                ErrorCode::RequestLimitExceeded,
+                format!("{error}; ask again a little later"),
+            );
+        }
         TopicAdminError::InUse { .. } => ErrorCode::ResourceInUse,
         TopicAdminError::Refused { .. }
         | TopicAdminError::Unavailable { .. }
