@@ -351,7 +351,10 @@ fn a_topics_life() {
     );
     let elsewhere = ["topic", "list", "--instance", "ckafka-elsewhere"];
     let err = service.run(&elsewhere).failed(1);
-    assert!(err.contains("InstanceNotExist"), "{err}");
+    assert!(
+        err.contains("InstanceNotExist") && err.contains("--instance"),
+        "{err}"
+    );
 
     let err = service.run(&["topic", "delete", "orders"]).failed(2);
     assert!(err.contains("--yes"), "{err}");

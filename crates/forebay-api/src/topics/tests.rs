@@ -278,3 +278,75 @@ fn answers_to_the_letter() {
     // The SDKs' field is unsigned.
     assert_eq!(datahub["TopicList"][0]["RetentionMs"], i64::MAX);
 }
+
+mod hostile {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            "[-(){}*+?a-zA-Z0-9_.\\\\é]{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(2, 8, 4, |inner| {
+            let names = prop_oneof!["Name", "Values", "TagKey", "TagValue"];
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(names, inner, 0..4)
+                    .prop_map(|map| Value::Object(map.into_iter().collect())),
+            ]
+        })
+    }
+
+    const FIELDS: [&str; 18] = [
+        "Name",
+        "InstanceId",
+        "PartitionNum",
+        "RetentionMs",
+        "MaxMessageBytes",
+        "Note",
+        "Tags",
+        "Limit",
+        "Offset",
+        "SearchWord",
+        "SearchWordIgnoreCaseFlag",
+        "TopicRegularExpression",
+        "QueryFromConnectResource",
+        "AclRuleName",
+        "OrderBy",
+        "OrderType",
+        "Filters",
+        "Unknown",
+    ];
+
+    proptest! {
+        /// Each parser takes it or says why not, whatever comes.
+        #[test]
+        fn no_request_panics(
+            fields in prop::collection::btree_map(prop::sample::select(&FIELDS[..]), value(), 0..8),
+        ) {
+            let body = json!(fields).to_string();
+            let body = body.as_bytes();
+            let view = topic("orders", 3, 1);
+            drop((CreateDatahubTopic::parse(body), ModifyDatahubTopic::parse(body)));
+            drop(parse_topic_name(body));
+            if let Ok(request) = DescribeDatahubTopics::parse(body) {
+                request.matches(&view);
+                prop_assert!((1..=100).contains(&request.page.limit));
+                prop_assert!(request.page.of([1, 2, 3]).len() <= 3);
+            }
+            if let Ok(request) = DescribeTopic::parse(body) {
+                request.matches(&view);
+            }
+            if let Ok(request) = DescribeTopicDetail::parse(body) {
+                request.matches(&view);
+                let order = request.compare(&view, &topic("returns", 2, 0));
+                prop_assert!(order.is_ne());
+            }
+        }
+    }
+}

@@ -132,6 +132,9 @@ impl CallError {
                 "AuthFailure.UnauthorizedOperation" => {
                     "the credential's `actions` or `datahubs` do not allow this"
                 }
+                "InvalidParameterValue.InstanceNotExist" => {
+                    "name one of the service's instances by --instance"
+                }
                 "ResourceInUse" => "`forebay task list` shows the tasks; delete those first",
                 _ => return None,
             },
