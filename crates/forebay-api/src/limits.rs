@@ -67,6 +67,10 @@ pub const MAX_NEW_TOPIC_NAME_BYTES: usize = 128;
 /// Shortest retention of a topic, in milliseconds (API reference of CreateDatahubTopic).
 pub const MIN_RETENTION_MS: i64 = 60_000;
 
+/// What RetentionMs says of a topic that keeps its messages for ever, which Kafka writes as -1:
+/// the SDKs' field is unsigned, and clients take it for a signed number of 64 bits.
+pub const RETENTION_FOREVER_MS: i64 = i64::MAX;
+
 /// Least and most of a topic's MaxMessageBytes (API reference of CreateTopic).
 pub const MIN_MAX_MESSAGE_BYTES: i64 = 1024;
 /// See [`MIN_MAX_MESSAGE_BYTES`].

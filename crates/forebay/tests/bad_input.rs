@@ -249,7 +249,7 @@ async fn actions_and_versions() {
         (good.clone() + version, "InvalidParameter"),
         (
             good.replace(action, "X-TC-Action: DescribeTopicDetail\r\n"),
-            "UnsupportedOperation",
+            "MissingParameter",
         ),
         (good.clone(), "MissingParameter"),
     ];

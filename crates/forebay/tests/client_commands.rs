@@ -349,6 +349,24 @@ fn a_topics_life() {
         err.contains("no topic [order]") && err.contains("topic list"),
         "{err}"
     );
+    let modify = |more: &[&str]| service.run(&[&["topic", "modify", "orders"][..], more].concat());
+    let err = modify(&[]).failed(2);
+    assert!(
+        err.contains("--partitions"),
+        "says what can be changed: {err}"
+    );
+    let said = modify(&["--retention", "forever", "--note", "changed"]).ok();
+    assert_eq!(said, "changed topic orders\n");
+    modify(&["--partitions", "5"]).ok();
+    let listed = service.run(&["topic", "list", "--search", "orders"]).ok();
+    let cells: Vec<_> = listed.lines().nth(1).unwrap().split_whitespace().collect();
+    assert_eq!(cells, ["orders", "5", "1", "forever", "changed"]);
+    let err = modify(&["--partitions", "4"]).failed(1);
+    assert!(
+        err.contains("PartitionNum") && err.contains("5 partitions"),
+        "{err}"
+    );
+
     let elsewhere = ["topic", "list", "--instance", "ckafka-elsewhere"];
     let err = service.run(&elsewhere).failed(1);
     assert!(

@@ -5,7 +5,7 @@ use crate::echo::clipped;
 use crate::error_code::{ApiError, ErrorCode};
 use crate::limits::{
     MAX_MAX_MESSAGE_BYTES, MAX_NEW_TOPIC_NAME_BYTES, MAX_NOTE_CHARS, MAX_PARTITION_NUM,
-    MIN_MAX_MESSAGE_BYTES, MIN_RETENTION_MS,
+    MIN_MAX_MESSAGE_BYTES, MIN_RETENTION_MS, RETENTION_FOREVER_MS,
 };
 use crate::names::{TopicNameProblem, check_topic_name};
 use crate::parameters::{Parameters, parse_object};
@@ -18,7 +18,7 @@ pub struct CreateDatahubTopic {
     pub name: String,
     /// 1 to 500.
     pub partition_num: i32,
-    /// At least a minute.
+    /// At least a minute, or -1 for ever.
     pub retention_ms: i64,
     /// 1024 to 12582912; `None` is the cluster's default. Forebay's own.
     pub max_message_bytes: Option<i32>,
@@ -66,7 +66,7 @@ impl CreateDatahubTopic {
 pub struct ModifyDatahubTopic {
     /// Legal and not internal.
     pub name: String,
-    /// At least a minute.
+    /// At least a minute, or -1 for ever.
     pub retention_ms: i64,
     /// How many there are afterwards, 1 to 500. Forebay's own.
     pub partition_num: Option<i32>,
@@ -127,8 +127,11 @@ fn partition_num(request: &Parameters<'_>) -> Result<Option<i32>, ApiError> {
 }
 
 fn retention_ms(request: &Parameters<'_>) -> Result<i64, ApiError> {
-    let retention = request.i64_in("RetentionMs", MIN_RETENTION_MS..=i64::MAX)?;
-    retention.ok_or_else(|| ApiError::missing("RetentionMs"))
+    let retention = request.i64_in("RetentionMs", MIN_RETENTION_MS..=RETENTION_FOREVER_MS)?;
+    match retention.ok_or_else(|| ApiError::missing("RetentionMs"))? {
+        RETENTION_FOREVER_MS => Ok(-1),
+        ms => Ok(ms),
+    }
 }
 
 fn max_message_bytes(request: &Parameters<'_>) -> Result<Option<i32>, ApiError> {

@@ -45,6 +45,7 @@ fn a_creation_at_its_limits() {
     });
     let parsed = create(most).unwrap();
     assert_eq!((parsed.partition_num, parsed.note.len()), (500, 64));
+    assert_eq!(parsed.retention_ms, -1, "as it is described");
     assert_eq!(parsed.tags[0].key, "k");
     let least = create(json!({"PartitionNum": 1, "MaxMessageBytes": 1024})).unwrap();
     assert_eq!(least.max_message_bytes, Some(1024));

@@ -1,5 +1,6 @@
 //! What the topic actions show of a topic.
 
+use crate::limits::RETENTION_FOREVER_MS;
 use crate::tasks::Tag;
 
 /// A topic, as whoever answers knows it.
@@ -47,11 +48,10 @@ pub struct TopicSettings {
 }
 
 impl TopicSettings {
-    /// The API's unsigned `RetentionMs`: for ever is the longest time that fits a signed number of
-    /// 64 bits, since clients take it for one; 0 where it is not known.
+    /// The API's unsigned `RetentionMs`; 0 where it is not known.
     pub(super) fn retention_or_forever(&self) -> i64 {
         match self.retention_ms {
-            Some(ms) if ms < 0 => i64::MAX,
+            Some(ms) if ms < 0 => RETENTION_FOREVER_MS,
             known => known.unwrap_or(0),
         }
     }

@@ -16,7 +16,7 @@ use super::session::Session;
 use super::terminal_text::shown;
 use super::topic_arguments::{
     TopicCommand, TopicCreateArguments, TopicDeleteArguments, TopicListArguments,
-    TopicShowArguments,
+    TopicModifyArguments, TopicShowArguments,
 };
 use crate::config::duration_text;
 
@@ -29,6 +29,7 @@ pub(super) fn run(command: TopicCommand, session: Session) -> Result<(), ClientE
         TopicCommand::Create(arguments) => create(arguments, session),
         TopicCommand::List(arguments) => list(arguments, session),
         TopicCommand::Show(arguments) => show(arguments, session),
+        TopicCommand::Modify(arguments) => modify(arguments, session),
         TopicCommand::Delete(arguments) => delete(arguments, session),
     }
 }
@@ -131,6 +132,45 @@ fn details(topic: &Value, instance: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
+fn modify(arguments: TopicModifyArguments, session: Session) -> Result<(), ClientError> {
+    let mut client = session.client(arguments.caller, 1)?;
+    let retention = match arguments.retention {
+        Some(retention) => retention,
+        // The API wants it each time.
+        None => present_retention(&mut client, &arguments.topic)?,
+    };
+    let mut request = json!({ "Name": arguments.topic, "RetentionMs": retention });
+    let given = [
+        ("PartitionNum", arguments.partitions.map(Value::from)),
+        (
+            "MaxMessageBytes",
+            arguments.max_message_bytes.map(Value::from),
+        ),
+        ("Note", arguments.note.map(Value::from)),
+    ];
+    for (name, value) in given {
+        if let Some(value) = value {
+            request[name] = value;
+        }
+    }
+    let changed = result_of(&mut client, Action::ModifyDatahubTopic, &request)?;
+    if arguments.output.output == OutputForm::Json {
+        return Ok(write_json(&changed)?);
+    }
+    let line = format!("changed topic {}\n", shown(&arguments.topic));
+    Ok(write_out(line.as_bytes())?)
+}
+
+fn present_retention(client: &mut ApiClient, topic: &str) -> Result<i64, CallError> {
+    let found = result_of(
+        client,
+        Action::DescribeDatahubTopic,
+        &json!({ "Name": topic }),
+    )?;
+    let retention = number(&found, "/RetentionMs");
+    retention.ok_or_else(|| client.not_the_api("a topic without RetentionMs".to_owned()))
+}
+
 fn delete(arguments: TopicDeleteArguments, session: Session) -> Result<(), ClientError> {
     if !arguments.yes {
         check_somebody_is_there()?;
@@ -199,7 +239,7 @@ fn count(value: &Value, pointer: &str) -> String {
 
 fn retention(topic: &Value) -> String {
     match number(topic, "/Config/Retention") {
-        Some(ms) if ms < 0 => "for ever".to_owned(),
+        Some(ms) if ms < 0 => "forever".to_owned(),
         Some(ms) => duration_text(Duration::from_millis(ms.unsigned_abs())),
         None => String::new(),
     }

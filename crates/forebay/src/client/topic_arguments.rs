@@ -1,7 +1,9 @@
 //! `forebay topic`'s part of the command line.
 
 use clap::{Args, Subcommand};
-use forebay_api::limits::{MAX_MAX_MESSAGE_BYTES, MIN_MAX_MESSAGE_BYTES, MIN_RETENTION_MS};
+use forebay_api::limits::{
+    MAX_MAX_MESSAGE_BYTES, MIN_MAX_MESSAGE_BYTES, MIN_RETENTION_MS, RETENTION_FOREVER_MS,
+};
 
 use super::arguments::{CallerFlags, OutputFlag};
 use crate::config::{DEFAULT_INSTANCE, parse_duration};
@@ -15,6 +17,8 @@ pub enum TopicCommand {
     List(TopicListArguments),
     /// Show one topic
     Show(TopicShowArguments),
+    /// Change a topic of the first instance
+    Modify(TopicModifyArguments),
     /// Delete a topic of the first instance that no task writes to, with all
     /// its messages
     Delete(TopicDeleteArguments),
@@ -30,7 +34,8 @@ pub struct TopicCreateArguments {
     /// never removed
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=500))]
     pub partitions: u32,
-    /// How long messages are kept, such as 90m, 12h or 30d; a minute at least
+    /// How long messages are kept, such as 90m, 12h or 30d, or forever; a
+    /// minute at least
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = retention_ms)]
     pub retention: i64,
     /// Longest batch that the topic takes, in bytes: a message has to be
@@ -48,11 +53,43 @@ pub struct TopicCreateArguments {
     pub caller: CallerFlags,
 }
 
+/// `forebay topic modify`
+#[derive(Clone, Debug, Args)]
+#[group(id = "change", required = true, multiple = true, args = ["partitions", "retention", "max_message_bytes", "note"])]
+pub struct TopicModifyArguments {
+    /// Name of the topic
+    #[arg(value_name = "TOPIC")]
+    pub topic: String,
+    /// Partitions that it has afterwards, up to 500; never fewer than before.
+    /// Keys move, so their order holds only from then on
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=500))]
+    pub partitions: Option<u32>,
+    /// How long messages are kept, such as 90m, 12h or 30d, or forever; a
+    /// minute at least
+    #[arg(long, value_name = "TIME", value_parser = retention_ms)]
+    pub retention: Option<i64>,
+    /// Longest batch that the topic takes, in bytes
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(i64).range(MIN_MAX_MESSAGE_BYTES..=MAX_MAX_MESSAGE_BYTES))]
+    pub max_message_bytes: Option<i64>,
+    /// Up to 64 letters, digits and `-`, for people
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+    /// How the result is printed.
+    #[command(flatten)]
+    pub output: OutputFlag,
+    /// Where the service is, and who calls.
+    #[command(flatten)]
+    pub caller: CallerFlags,
+}
+
 fn retention_ms(text: &str) -> Result<i64, String> {
+    if text == "forever" {
+        return Ok(RETENTION_FOREVER_MS);
+    }
     let ms = parse_duration(text).and_then(|time| i64::try_from(time.as_millis()).ok());
     match ms {
         Some(ms) if ms >= MIN_RETENTION_MS => Ok(ms),
-        _ => Err("expected a minute or more, such as 90m, 12h or 30d".to_owned()),
+        _ => Err("expected a minute or more, such as 90m, 12h or 30d, or forever".to_owned()),
     }
 }
 
