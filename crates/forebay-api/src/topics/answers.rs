@@ -14,7 +14,7 @@ const IN_USE: u64 = 1;
 pub struct CreateTopicAnswer<'t> {
     /// The name.
     pub topic_name: &'t str,
-    /// See [`topic_id`](super::topic_id).
+    /// See [`topic_id`](super::topic_id()).
     pub topic_id: &'t str,
 }
 

@@ -8,7 +8,7 @@ use crate::tasks::Tag;
 pub struct TopicView {
     /// Its name.
     pub name: String,
-    /// See [`topic_id`](super::topic_id).
+    /// See [`topic_id`](super::topic_id()).
     pub topic_id: String,
     /// Number of partitions.
     pub partitions: usize,

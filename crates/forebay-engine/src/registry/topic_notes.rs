@@ -63,7 +63,8 @@ impl TopicKey {
     }
 }
 
-/// See the [module](self). Times are Unix milliseconds, 0 where unknown.
+/// What is known of a topic besides what Kafka keeps of it. Times are Unix
+/// milliseconds, 0 where unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TopicNotes {
