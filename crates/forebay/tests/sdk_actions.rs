@@ -239,13 +239,20 @@ async fn messages(sdk: &mut Caller, datahub: &Value) {
     }
 }
 
+/// As the SDK signs by default.
 async fn every_action(sdk: Sdk) {
+    every_action_by(sdk, "TC3-HMAC-SHA256", "POST").await;
+}
+
+async fn every_action_by(sdk: Sdk, sign_method: &str, http_method: &str) {
     let Some(home) = sdk_or_skip(sdk) else { return };
     let replica = Replica::start_embedded().await;
     replica.await_ready().await;
     let endpoint = replica.running.api.to_string();
     let mut caller = Caller {
-        session: home.session(&endpoint, SECRET_ID, SECRET_KEY).unwrap(),
+        session: home
+            .session_by(sign_method, http_method, &endpoint, SECRET_ID, SECRET_KEY)
+            .unwrap(),
         called: BTreeSet::new(),
         tells_unfilled: matches!(sdk, Sdk::Python),
     };
@@ -267,6 +274,16 @@ async fn every_action(sdk: Sdk) {
 #[actix_web::test]
 async fn by_the_python_sdk() {
     every_action(Sdk::Python).await;
+}
+
+#[actix_web::test]
+async fn by_the_python_sdk_with_parameters_in_the_query() {
+    every_action_by(Sdk::Python, "TC3-HMAC-SHA256", "GET").await;
+}
+
+#[actix_web::test]
+async fn by_the_python_sdk_with_parameters_in_a_form() {
+    every_action_by(Sdk::Python, "HmacSHA1", "POST").await;
 }
 
 #[actix_web::test]

@@ -3,6 +3,7 @@
 
 use crate::echo::clipped;
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::limits::{
     MAX_MAX_MESSAGE_BYTES, MAX_NEW_TOPIC_NAME_BYTES, MAX_NOTE_CHARS, MAX_PARTITION_NUM,
     MIN_MAX_MESSAGE_BYTES, MIN_RETENTION_MS, RETENTION_FOREVER_MS,
@@ -29,15 +30,15 @@ pub struct CreateDatahubTopic {
 }
 
 impl CreateDatahubTopic {
-    /// Parses and checks the raw body.
+    /// Parses and checks the parameters.
     ///
     /// # Errors
     ///
     /// `InvalidParameter` (malformed JSON, wrong type), `MissingParameter`,
     /// `InvalidParameterValue` (out of range) and `UnsupportedOperation` (an internal name), each
     /// naming the field.
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let map = parse_object(body)?;
+    pub fn parse<'a>(parameters: impl Into<RequestParameters<'a>>) -> Result<Self, ApiError> {
+        let map = parse_object(parameters)?;
         let request = Parameters::new(&map);
         let name = name(&request)?;
         if name.len() > MAX_NEW_TOPIC_NAME_BYTES {
@@ -79,13 +80,13 @@ pub struct ModifyDatahubTopic {
 }
 
 impl ModifyDatahubTopic {
-    /// Parses and checks the raw body.
+    /// Parses and checks the parameters.
     ///
     /// # Errors
     ///
     /// As [`CreateDatahubTopic::parse`].
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let map = parse_object(body)?;
+    pub fn parse<'a>(parameters: impl Into<RequestParameters<'a>>) -> Result<Self, ApiError> {
+        let map = parse_object(parameters)?;
         let request = Parameters::new(&map);
         let tags = request.has("Tags").then(|| read_tags(&request));
         Ok(Self {
@@ -104,8 +105,10 @@ impl ModifyDatahubTopic {
 /// # Errors
 ///
 /// As [`CreateDatahubTopic::parse`].
-pub fn parse_topic_name(body: &[u8]) -> Result<String, ApiError> {
-    let map = parse_object(body)?;
+pub fn parse_topic_name<'a>(
+    parameters: impl Into<RequestParameters<'a>>,
+) -> Result<String, ApiError> {
+    let map = parse_object(parameters)?;
     name(&Parameters::new(&map))
 }
 

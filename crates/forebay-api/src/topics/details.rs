@@ -8,6 +8,7 @@ use super::list::{Page, filter};
 use super::view::{TopicSettings, TopicView};
 use crate::echo::clipped;
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::limits::MAX_TOPIC_DETAILS_PAGE;
 use crate::parameters::{Parameters, parse_object};
 use crate::tasks::Tag;
@@ -34,14 +35,14 @@ enum Order {
 }
 
 impl DescribeTopicDetail {
-    /// Parses and checks the raw body.
+    /// Parses and checks the parameters.
     ///
     /// # Errors
     ///
     /// `InvalidParameter`, `MissingParameter`, `InvalidParameterValue` (out of range, another
     /// order or filter than there is), `UnsupportedOperation` for AclRuleName.
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let map = parse_object(body)?;
+    pub fn parse<'a>(parameters: impl Into<RequestParameters<'a>>) -> Result<Self, ApiError> {
+        let map = parse_object(parameters)?;
         let request = Parameters::new(&map);
         request.refuse("AclRuleName")?;
         let ignore_case = request.bool("SearchWordIgnoreCaseFlag")?.unwrap_or(false);

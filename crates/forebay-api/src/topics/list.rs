@@ -4,6 +4,7 @@ use regex_lite::Regex;
 
 use super::view::TopicView;
 use crate::error_code::{ApiError, ErrorCode};
+use crate::flattened::RequestParameters;
 use crate::limits::{
     DEFAULT_TOPICS_PAGE, MAX_DATAHUB_TOPICS_PAGE, MAX_TOPIC_PATTERN_BYTES, MAX_TOPICS_PAGE,
 };
@@ -56,14 +57,14 @@ pub struct DescribeDatahubTopics {
 }
 
 impl DescribeDatahubTopics {
-    /// Parses and checks the raw body.
+    /// Parses and checks the parameters.
     ///
     /// # Errors
     ///
     /// `InvalidParameter`, `InvalidParameterValue` (a Limit or Offset out of range, a
     /// TopicRegularExpression that is none), `UnsupportedOperation` for topics of other resources.
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let map = parse_object(body)?;
+    pub fn parse<'a>(parameters: impl Into<RequestParameters<'a>>) -> Result<Self, ApiError> {
+        let map = parse_object(parameters)?;
         let request = Parameters::new(&map);
         for feature in ["QueryFromConnectResource", "ConnectResourceId"] {
             request.refuse(feature)?;
@@ -119,14 +120,14 @@ pub struct DescribeTopic {
 }
 
 impl DescribeTopic {
-    /// Parses and checks the raw body.
+    /// Parses and checks the parameters.
     ///
     /// # Errors
     ///
     /// `InvalidParameter`, `MissingParameter`, `InvalidParameterValue` (a Limit or Offset out of
     /// range), `UnsupportedOperation` for AclRuleName.
-    pub fn parse(body: &[u8]) -> Result<Self, ApiError> {
-        let map = parse_object(body)?;
+    pub fn parse<'a>(parameters: impl Into<RequestParameters<'a>>) -> Result<Self, ApiError> {
+        let map = parse_object(parameters)?;
         let request = Parameters::new(&map);
         request.refuse("AclRuleName")?;
         Ok(Self {

@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::error_code::ErrorCode;
+use crate::flattened::Flattened;
 use crate::tasks::Tag;
 
 fn topic(name: &str, partitions: usize, created_ms: i64) -> TopicView {
@@ -187,6 +188,27 @@ fn searches() {
         let error = detail(wrong.clone()).unwrap_err();
         assert_eq!(error.code, ErrorCode::InvalidParameterValue, "{wrong}");
     }
+}
+
+#[test]
+fn flattened_parameters_mean_the_same() {
+    let query = b"Name=orders&PartitionNum=3&RetentionMs=60000&Note=n&Tags.0.TagKey=k\
+        &Tags.0.TagValue=v";
+    let flattened = Flattened::decode(query).unwrap();
+    let created = CreateDatahubTopic::parse(&flattened).unwrap();
+    assert_eq!(
+        (created.partition_num, created.tags[0].value.as_str()),
+        (3, "v")
+    );
+    let query = b"InstanceId=i&Limit=5&Filters.0.Name=ReplicaNum&Filters.0.Values.0=3\
+        &SearchWordIgnoreCaseFlag=True&SearchWord=ORD&OrderType=1";
+    let flattened = Flattened::decode(query).unwrap();
+    let request = DescribeTopicDetail::parse(&flattened).unwrap();
+    assert_eq!(request.page.limit, 5);
+    assert!(request.matches(&topic("orders", 1, 0)));
+    let wrong = Flattened::decode(b"Name=orders&RetentionMs=soon").unwrap();
+    let error = ModifyDatahubTopic::parse(&wrong).unwrap_err();
+    assert_eq!(error.code, ErrorCode::InvalidParameter, "{error}");
 }
 
 #[test]

@@ -8,7 +8,7 @@ use forebay_api::topics::{
     DescribeDatahubTopics, DescribeTopic, DescribeTopicDetail, ModifyDatahubTopic,
     TopicDetailsAnswer, TopicSettings, TopicView, TopicsAnswer, parse_topic_name, topic_id,
 };
-use forebay_api::{Action, ApiError, answer};
+use forebay_api::{Action, ApiError, RequestParameters, answer};
 use forebay_engine::task;
 use forebay_engine::topic_admin::{
     TopicAdminError, TopicChange, TopicCreation, TopicDescription, TopicSummary,
@@ -58,7 +58,8 @@ pub(super) async fn run(
         deadline: request.request.deadline,
         request_id,
     };
-    run.action(request.action, &request.request.body).await
+    let decoded = request.encoding.decode(&request.request)?;
+    run.action(request.action, decoded.parameters()).await
 }
 
 /// What all actions need while they run.
@@ -71,7 +72,11 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn action(&self, action: Action, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn action(
+        &self,
+        action: Action,
+        body: RequestParameters<'_>,
+    ) -> Result<Vec<u8>, ApiError> {
         match action {
             Action::CreateDatahubTopic => self.create(body).await,
             Action::DescribeDatahubTopic => self.describe(body).await,
@@ -83,7 +88,7 @@ impl Run<'_> {
         }
     }
 
-    async fn create(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn create(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let request = CreateDatahubTopic::parse(body)?;
         self.check_change(Action::CreateDatahubTopic, &request.name)?;
         let (name, id) = (request.name.clone(), topic_id(self.home, &request.name));
@@ -104,7 +109,7 @@ impl Run<'_> {
         Ok(answer::result(&created, self.request_id))
     }
 
-    async fn modify(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn modify(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let request = ModifyDatahubTopic::parse(body)?;
         self.check_change(Action::ModifyDatahubTopic, &request.name)?;
         let tags = request.tags;
@@ -121,7 +126,7 @@ impl Run<'_> {
         Ok(answer::result(&ChangedAnswer::DONE, self.request_id))
     }
 
-    async fn delete(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn delete(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let name = parse_topic_name(body)?;
         self.check_change(Action::DeleteDatahubTopic, &name)?;
         self.change(self.shared.engine.delete_topic(self.home, &name))
@@ -129,7 +134,7 @@ impl Run<'_> {
         Ok(answer::result(&ChangedAnswer::DONE, self.request_id))
     }
 
-    async fn describe(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn describe(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let name = parse_topic_name(body)?;
         self.caller.may(Action::DescribeDatahubTopic)?;
         check_open(self.shared, self.caller, self.home, &name)?;
@@ -143,7 +148,7 @@ impl Run<'_> {
         Ok(answer::result(&answer, self.request_id))
     }
 
-    async fn list_datahub(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn list_datahub(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let request = DescribeDatahubTopics::parse(body)?;
         self.caller.may(Action::DescribeDatahubTopics)?;
         let topics = self.topics(self.home).await?;
@@ -157,7 +162,7 @@ impl Run<'_> {
         Ok(answer::result(&answer, self.request_id))
     }
 
-    async fn list(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn list(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let request = DescribeTopic::parse(body)?;
         self.caller.may(Action::DescribeTopic)?;
         let topics = self.topics(&request.instance).await?;
@@ -168,7 +173,7 @@ impl Run<'_> {
         Ok(answer::result(&answer, self.request_id))
     }
 
-    async fn list_details(&self, body: &[u8]) -> Result<Vec<u8>, ApiError> {
+    async fn list_details(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let request = DescribeTopicDetail::parse(body)?;
         self.caller.may(Action::DescribeTopicDetail)?;
         let mut topics = self.topics(&request.instance).await?;
