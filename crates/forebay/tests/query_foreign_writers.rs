@@ -316,15 +316,12 @@ fn batch(codec: u16, packed: &[u8]) -> Bytes {
     batch.into()
 }
 
-/// The most memory that a process has had, in bytes.
-fn peak(pid: u32) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("VmHWM:"))
-        .unwrap();
-    let kib: usize = line.split_whitespace().nth(1).unwrap().parse().unwrap();
-    kib * 1024
+/// The most memory that a process has had, in bytes; where Linux tells it.
+fn peak(pid: u32) -> Option<usize> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    let kib: usize = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 /// With time for a debug build on a busy machine.
@@ -394,7 +391,9 @@ async fn a_record_of_a_gib_when_unpacked_costs_an_error_and_little_memory() {
         let next = ask("FetchMessageByOffset", place(topic, 1)).await;
         assert_eq!(next["Result"]["Value"], "after", "{next}");
     }
-    let grown = peak(service.pid()) - before;
+    let after = peak(service.pid());
+    assert_eq!(after.is_some(), cfg!(target_os = "linux"));
+    let grown = after.unwrap_or_default() - before.unwrap_or_default();
     assert!(
         grown < GIB / 4,
         "memory grew by {grown} bytes, more than delivery.memory_limit"
