@@ -20,7 +20,6 @@ use crate::{
     submit::{OutgoingMessage, Request, SubmitError, submit},
     telemetry::{TaskMetrics, Telemetry},
     topic::Topic,
-    topic_admin::TopicAdminTurns,
     upkeep,
 };
 
@@ -53,7 +52,6 @@ pub(crate) struct Shared {
     pub(crate) admission: Admission,
     /// The first instance, and the topic of the registry's log there.
     registry_topic: (String, String),
-    pub(crate) topic_turns: TopicAdminTurns,
     queries: MessageQueries,
     pub(crate) telemetry: Arc<Telemetry>,
     threads: Arc<ProducerThreads>,
@@ -128,7 +126,6 @@ impl Engine {
             instances: instances.collect(),
             registry,
             registry_topic,
-            topic_turns: TopicAdminTurns::default(),
             queries: MessageQueries::new(&config.instances, &admission),
             admission,
             telemetry,

@@ -25,6 +25,7 @@ use crate::{
     producer::{PartitionQueue, ProducerActor},
     telemetry::{BatchMetrics, InstanceMetrics, Telemetry},
     topic::Topic,
+    topic_admin::TopicAdminTurns,
 };
 
 /// For how long a broker's answer proves that its cluster is reachable.
@@ -146,6 +147,7 @@ pub(crate) struct Instance {
     pub(crate) cluster: Cluster,
     pub(crate) metrics: Arc<InstanceMetrics>,
     pub(crate) topics: DashMap<String, Arc<Topic>>,
+    pub(crate) topic_turns: TopicAdminTurns,
     threads: Arc<ProducerThreads>,
     compression: Option<Codec>,
     /// One set for each producer thread; those in use.
@@ -175,6 +177,7 @@ impl Instance {
             cluster,
             metrics,
             topics: DashMap::new(),
+            topic_turns: TopicAdminTurns::default(),
             threads,
             compression: config.compression,
             lanes: Mutex::default(),

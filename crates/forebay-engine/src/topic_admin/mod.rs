@@ -28,7 +28,7 @@ pub use model::{TopicChange, TopicCreation, TopicDescription, TopicSummary};
 
 use error::{asked, changing};
 
-/// Topic actions that run at once: an answer about all topics of a large
+/// Topic actions that run at once, for each instance: an answer about all topics of a large
 /// cluster takes megabytes.
 const AT_ONCE: usize = 4;
 
@@ -54,7 +54,7 @@ const SHOWN: [&str; 9] = [
     "message.timestamp.type",
 ];
 
-/// Limits how many topic actions run.
+/// Limits how many topic actions run on an instance.
 #[derive(Debug)]
 pub(crate) struct TopicAdminTurns(Semaphore);
 
@@ -99,7 +99,7 @@ impl Engine {
     /// Safe. Bounded by the Kafka client's limits, after a turn came.
     pub async fn list_topics(&self, instance: &str) -> Result<Vec<TopicSummary>, TopicAdminError> {
         let instance = self.known_instance(instance)?;
-        let _turn = self.shared().topic_turns.turn().await?;
+        let _turn = instance.topic_turns.turn().await?;
         let all = instance.cluster.list_topics().await.map_err(asked)?;
         let open = all.iter().filter(|topic| {
             !topic.is_internal && !self.is_reserved_topic(&instance.id, &topic.name)
@@ -125,7 +125,7 @@ impl Engine {
         topics: Vec<TopicSummary>,
     ) -> Result<Vec<TopicDescription>, TopicAdminError> {
         let instance = self.known_instance(instance)?;
-        let _turn = self.shared().topic_turns.turn().await?;
+        let _turn = instance.topic_turns.turn().await?;
         let names: Vec<_> = topics.iter().map(|topic| topic.name.as_str()).collect();
         let described = instance.cluster.describe_topics_configs(&names, &SHOWN);
         let mut settings: BTreeMap<_, _> = described.await.map_err(asked)?.into_iter().collect();
@@ -180,7 +180,7 @@ impl Engine {
         new: TopicCreation,
     ) -> Result<(), TopicAdminError> {
         let known = self.open_topic(instance, &new.name)?;
-        let _turn = self.shared().topic_turns.turn().await?;
+        let _turn = known.topic_turns.turn().await?;
         let mut configs = vec![(RETENTION_MS.to_owned(), new.retention_ms.to_string())];
         configs.extend(
             new.max_message_bytes
@@ -228,7 +228,7 @@ impl Engine {
     ) -> Result<(), TopicAdminError> {
         let present = self.describe_topic(instance, &change.name).await?;
         let known = self.known_instance(instance)?;
-        let _turn = self.shared().topic_turns.turn().await?;
+        let _turn = known.topic_turns.turn().await?;
         let more = more_partitions(present.summary.partitions, change.partitions)?;
         let mut done = Vec::new();
         let settings = [
@@ -291,7 +291,7 @@ impl Engine {
     /// The topic may or may not be deleted.
     pub async fn delete_topic(&self, instance: &str, topic: &str) -> Result<(), TopicAdminError> {
         let known = self.open_topic(instance, topic)?;
-        let _turn = self.shared().topic_turns.turn().await?;
+        let _turn = known.topic_turns.turn().await?;
         let tasks = self.tasks().all();
         let users: Vec<_> = tasks
             .iter()
