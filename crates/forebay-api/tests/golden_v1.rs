@@ -10,7 +10,7 @@ mod capture_file;
 
 use capture_file::{Capture, V1_FILES, messages_sent, read};
 use forebay_api::tc3::{HeaderValue, SecretRef};
-use forebay_api::v1::Verifier;
+use forebay_api::v1::{SignatureMethod, Signer, ToSign, Verifier};
 use forebay_api::{ApiError, ErrorCode, Flattened, send_message};
 
 const SECRET_ID: &str = "AKIDlabExample0001";
@@ -267,6 +267,60 @@ fn each_malformed_claim_is_refused_with_its_code() {
         let error = outcome.unwrap_err();
         assert_eq!(error.code, C::AuthFailureInvalidAuthorization);
     }
+}
+
+/// A signed SendMessage with this body, to be tampered with.
+fn signed(body: &str) -> String {
+    let parameters = [
+        ("DataHubId".to_owned(), "datahub-lab00001".to_owned()),
+        ("Message.0.Body".to_owned(), body.to_owned()),
+        ("Message.0.Key".to_owned(), "k".to_owned()),
+    ];
+    let signer = Signer::new(SECRET_ID, SECRET_KEY, SignatureMethod::HmacSha256);
+    let request = ToSign {
+        http_method: "GET",
+        host: "h:1",
+        action: "SendMessage",
+        parameters: &parameters,
+        timestamp: 1_000_000,
+        nonce: 1,
+    };
+    signer.sign(&request).unwrap()
+}
+
+fn attempt<'a>(host: &'a str, encoded: &'a str) -> Attempt<'a> {
+    Attempt {
+        method: "GET",
+        host,
+        encoded,
+        now: 1_000_000,
+        secret_key: SECRET_KEY,
+        token: None,
+    }
+}
+
+#[test]
+fn a_message_that_looks_like_parameters_does_not_become_an_action() {
+    let good = signed("x/?Action=DeleteDatahubTask&ClientToken=");
+    assert_eq!(attempt("h:1", &good).run(), Ok(0));
+    // The same string to sign, with the first parameters moved into the host.
+    let (_, tail) = good.split_once("Message.0.Key").unwrap();
+    let tail = tail.replacen("Action=SendMessage&", "", 1);
+    let moved = format!("Action=DeleteDatahubTask&ClientToken=&Message.0.Key{tail}");
+    let host = "h:1/?Action=SendMessage&DataHubId=datahub-lab00001&Message.0.Body=x";
+    let attempt = attempt(host, &moved);
+    attempt.assert_refused(ErrorCode::AuthFailureInvalidAuthorization);
+}
+
+#[test]
+fn parameters_are_not_hidden_in_a_name() {
+    let good = signed("x");
+    let hideable = "Message.0.Key=k&Action=SendMessage&Nonce=1&";
+    assert!(good.contains(hideable), "{good}");
+    // The same string to sign: names are sorted, so the two are neighbours in it.
+    let rest = good.replacen(hideable, "Action=SendMessage&", 1);
+    let hidden = format!("{rest}&Message.0.Key%3Dk%26Nonce=1");
+    attempt("h:1", &hidden).assert_refused(ErrorCode::AuthFailureInvalidAuthorization);
 }
 
 #[test]

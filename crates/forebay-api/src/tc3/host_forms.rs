@@ -18,7 +18,7 @@ pub(crate) fn host_forms(host: &[u8]) -> impl Iterator<Item = Cow<'_, [u8]>> {
 }
 
 /// `host:port` and `[v6]:port` without `:port`; `None` where there is no port.
-fn without_port(host: &[u8]) -> Option<&[u8]> {
+pub(crate) fn without_port(host: &[u8]) -> Option<&[u8]> {
     let colon = host.iter().rposition(|&byte| byte == b':')?;
     let (name, port) = (&host[..colon], &host[colon + 1..]);
     let is_port = !port.is_empty() && port.iter().all(u8::is_ascii_digit);

@@ -22,7 +22,7 @@ mod verify;
 
 pub(crate) use authorization::invalid_authorization;
 pub use headers::{HeaderValue, Headers, RequestHead};
-pub(crate) use host_forms::host_forms;
+pub(crate) use host_forms::{host_forms, without_port};
 pub use sign::{GetToSign, RequestToSign, Signer};
 pub use signing_key::SigningKeyCache;
 pub use verify::{Credential, SecretRef, Verified, Verifier};

@@ -15,7 +15,8 @@
 //! - SignatureMethod may be absent, which is HmacSHA1.
 //! - Values are joined undecorated, so a value may contain what looks like another parameter, and
 //!   the signature cannot tell the two requests apart. That is the scheme's weakness, not one that
-//!   a server can mend: prefer TC3-HMAC-SHA256, and TLS.
+//!   a server can mend: prefer TC3-HMAC-SHA256, and TLS. What a server can do is to take no host
+//!   with `?` and no name with `&` or `=`, so that at least action and host stay what they were.
 //! - Nonce keeps two requests apart and is not remembered: okhttp resends a request by itself with
 //!   its Nonce, so refusing the second would refuse legitimate calls.
 

@@ -13,7 +13,7 @@ use crate::error_code::{ApiError, ErrorCode};
 use crate::flattened::Flattened;
 use crate::tc3::{
     Credential, HeaderValue, check_skew, check_token, host_forms, invalid_authorization,
-    parse_seconds,
+    parse_seconds, without_port,
 };
 
 /// The rules of verification.
@@ -40,7 +40,7 @@ impl Verifier {
     ///
     /// In this order: `AuthFailure.InvalidAuthorization` (no or malformed Signature, SecretId or
     /// Timestamp, one of them or SignatureMethod or Token repeated, another SignatureMethod, not
-    /// one Host), `.SignatureExpire`, `.SecretIdNotFound`, `.SignatureFailure`, `.TokenFailure`.
+    /// one Host, a Host with `?`, a name with `&` or `=`), `.SignatureExpire`, `.SecretIdNotFound`, `.SignatureFailure`, `.TokenFailure`.
     pub fn verify<C: Credential>(
         &self,
         http_method: &str,
@@ -77,6 +77,9 @@ impl Verifier {
         })
     }
 }
+
+/// What Node leaves out of its Host header and signs nevertheless.
+const DEFAULT_PORTS: [&[u8]; 2] = [b":80", b":443"];
 
 const WRONG_SIGNATURE: &str = "the signature does not match: check the secret key, that the parameters are signed decoded and in the byte order of their names, and that nothing on the way changes Host or a parameter";
 
@@ -125,6 +128,7 @@ impl<'a> Claim<'a> {
         let host = host
             .single()
             .ok_or_else(|| invalid_authorization("expected one Host header"))?;
+        check_unambiguous(host, parameters)?;
         Ok(Self {
             to_sign: StringToSign {
                 http_method,
@@ -141,13 +145,39 @@ impl<'a> Claim<'a> {
 
     /// Whether the signature is this key's over any form of the host.
     fn is_right(&self, secret_key: &str) -> bool {
-        let default_ports = [&b":80"[..], b":443"]
-            .into_iter()
-            .map(|port| Cow::Owned([self.host, port].concat()));
+        // Each form hashes all parameters again: only such as a client may have signed.
+        let default_ports = match without_port(self.host) {
+            Some(_) => [].iter(),
+            None => DEFAULT_PORTS.iter(),
+        };
+        let default_ports = default_ports.map(|port| Cow::Owned([self.host, port].concat()));
         host_forms(self.host).chain(default_ports).any(|host| {
             let computed = self.to_sign.sign(&host, self.method, secret_key);
             computed.ct_eq(&self.signature).into()
         })
+    }
+}
+
+/// Refuses what would let one signature stand for other requests than the one that was signed.
+///
+/// With a `?` in the host, whoever saw a request could move all before some `/?` inside a message
+/// into the Host header, and make an action of what follows. With `&` or `=` in names, other
+/// parameters could be hidden in a name that nobody asks for. No client sends either. Values have
+/// to hold anything, so what they allow is left; see the module.
+fn check_unambiguous(host: &[u8], parameters: &Flattened<'_>) -> Result<(), ApiError> {
+    if host.contains(&b'?') {
+        return Err(invalid_authorization("Host: expected no [?] in it"));
+    }
+    let is_separator = |byte: &u8| matches!(byte, b'&' | b'=');
+    match parameters
+        .iter()
+        .find(|(name, _)| name.iter().any(is_separator))
+    {
+        None => Ok(()),
+        Some((name, _)) => Err(invalid_authorization(format!(
+            "{}: expected a parameter's name without [&] and [=]",
+            clipped(&String::from_utf8_lossy(name))
+        ))),
     }
 }
 
