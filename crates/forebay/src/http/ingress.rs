@@ -143,6 +143,7 @@ impl IngressActor {
             request,
             caller,
             encoding: Encoding::Json,
+            _decoded: None,
         }))
     }
 
@@ -153,7 +154,7 @@ impl IngressActor {
         request: RawRequest,
         encoding: Encoding,
     ) -> Result<Accepted, Refused> {
-        let _decoded = self.reserve(encoding.decoded_bytes(&request))?;
+        let decoded = self.reserve(encoding.decoded_bytes(&request))?;
         let started = Instant::now();
         let (verifier, shared) = (&self.verifier, &self.shared);
         let flat = flattened_request::read(verifier, &request, encoding, shared, &mut self.keys);
@@ -186,6 +187,7 @@ impl IngressActor {
             request,
             caller,
             encoding,
+            _decoded: Some(decoded),
         }))
     }
 

@@ -12,6 +12,7 @@ use forebay_api::tasks::{
     DescribeTasksAnswer, ModifyDatahubTask, TaskIdAnswer, TaskView,
 };
 use forebay_api::{Action, ApiError, ErrorCode, RequestParameters, answer};
+use forebay_engine::admission::Permit;
 use forebay_engine::registry::{
     CreateTask, DeleteTask, ModifyTask, PauseTask, ResumeTask, TaskRegistryActor, TaskReply,
 };
@@ -33,6 +34,8 @@ pub(super) struct TaskAction {
     pub(super) caller: Caller,
     /// How its parameters are written.
     pub(super) encoding: Encoding,
+    /// Memory of the parameters decoded, where they have to be.
+    pub(super) _decoded: Option<Permit>,
 }
 
 impl TaskAction {
