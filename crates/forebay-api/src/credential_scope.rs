@@ -38,9 +38,11 @@ impl CredentialScope {
     pub fn allows_every_datahub(&self) -> bool {
         match &self.datahubs.0 {
             None => true,
-            Some(list) => list
-                .iter()
-                .any(|pattern| matches!(&**pattern, "*" | "datahub-*")),
+            // A beginning that all ids have, and then anything.
+            Some(list) => list.iter().any(|pattern| {
+                let beginning = pattern.trim_end_matches('*');
+                beginning.len() < pattern.len() && "datahub-".starts_with(beginning)
+            }),
         }
     }
 }
@@ -140,7 +142,21 @@ mod tests {
         assert!(some.allows_action("SendMessage") && !some.allows_action("DeleteDatahubTask"));
         assert!(some.allows_datahub("datahub-axxxxxxx") && some.allows_datahub("datahub-bbbbbbbb"));
         assert!(!some.allows_datahub("datahub-bbbbbbbc") && !some.allows_every_datahub());
-        assert!(CredentialScope::new(None, Some(&strings(&["datahub-*"]))).allows_every_datahub());
+        for (pattern, expected) in [
+            ("datahub-*", true),
+            ("datahub*", true),
+            ("d**", true),
+            ("**", true),
+            ("datahub-a*", false),
+            ("datahub-", false),
+            ("datahub", false),
+            ("", false),
+            ("*-*", false),
+            ("*a*", false),
+        ] {
+            let scope = CredentialScope::new(None, Some(&strings(&[pattern])));
+            assert_eq!(scope.allows_every_datahub(), expected, "{pattern}");
+        }
     }
 
     /// The obvious recursive definition.
