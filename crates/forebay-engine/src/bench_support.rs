@@ -13,7 +13,7 @@ use crate::{
     delivery::Delivery,
     instance::{Instance, ProducerThreads},
     producer::{PartitionQueue, ProducerActor},
-    submit::{Request, submit},
+    submit::{Request, check_sizes, submit},
     telemetry::{TaskMetrics, Telemetry},
     topic::Producer,
 };
@@ -78,7 +78,8 @@ impl DetachedTopic {
             metrics: Arc::clone(&self.metrics),
         };
         let view = self.topic.view().expect("loaded from the start");
-        submit(&self.topic, &view, messages, request)
+        check_sizes(&view, messages)?;
+        Ok(submit(&self.topic, &view, messages, request))
     }
 
     /// The partition for a request's keyless messages.

@@ -17,7 +17,7 @@ use crate::{
         TaskRegistryActor, TaskTable,
     },
     registry_log::KafkaLog,
-    submit::{OutgoingMessage, Request, SubmitError, submit},
+    submit::{OutgoingMessage, Request, SubmitError, check_sizes, submit},
     telemetry::{TaskMetrics, Telemetry},
     topic::Topic,
     upkeep,
@@ -214,21 +214,19 @@ impl Engine {
             Some(view) if view.partition_count() > 0 => view,
             _ => return Err(SubmitError::TopicNotLoaded(Arc::clone(topic))),
         };
+        // Before the limit: what is too large would only use up others' turns.
+        check_sizes(&view, messages)?;
         if !route.qps.try_take(std::time::Instant::now()) {
             return Err(SubmitError::OverQpsLimit(route.qps.per_second()));
         }
         let metrics = Arc::clone(&route.metrics);
-        submit(
-            topic,
-            &view,
-            messages,
-            Request {
-                received_ms,
-                deadline,
-                permit,
-                metrics,
-            },
-        )
+        let request = Request {
+            received_ms,
+            deadline,
+            permit,
+            metrics,
+        };
+        Ok(submit(topic, &view, messages, request))
     }
 
     fn route(&self, task: &TaskRef) -> Result<Arc<TaskRoute>, SubmitError> {

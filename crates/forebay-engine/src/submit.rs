@@ -74,14 +74,13 @@ pub(crate) struct Request {
     pub(crate) metrics: Arc<TaskMetrics>,
 }
 
-/// Hands all messages over, or none.
+/// Hands all messages over. Their sizes are checked: see [`check_sizes`].
 pub(crate) fn submit(
     topic: &Topic,
     view: &TopicView,
     messages: &[OutgoingMessage<'_>],
     request: Request,
-) -> Result<Delivery, SubmitError> {
-    check_sizes(view, messages)?;
+) -> Delivery {
     // Message numbers ordered by partition, and within one as in the request.
     let mut order = assign(topic, view, messages);
     let one_partition = order.iter().all(|(partition, _)| *partition == order[0].0);
@@ -121,10 +120,17 @@ pub(crate) fn submit(
             topic.wake(producer);
         }
     }
-    Ok(Delivery::new(shipment, places))
+    Delivery::new(shipment, places)
 }
 
-fn check_sizes(view: &TopicView, messages: &[OutgoingMessage<'_>]) -> Result<(), SubmitError> {
+/// Whether each message alone fits into a batch of the topic.
+///
+/// # Errors
+/// [`SubmitError::MessageTooLarge`] of the first that does not.
+pub(crate) fn check_sizes(
+    view: &TopicView,
+    messages: &[OutgoingMessage<'_>],
+) -> Result<(), SubmitError> {
     let limit = view.max_message_bytes;
     for (index, message) in messages.iter().enumerate() {
         let actual = BatchEncoder::single_record_batch_len(message.key, Some(message.value));

@@ -129,6 +129,10 @@ async fn chunked_bodies_are_stored_and_the_qps_limit_holds() {
         assert!(message.contains("QpsLimit of 1"), "{message}");
         refused += 1;
     }
+    // Counts and sizes come before the limit.
+    let too_large = send(datahub, &["x".repeat(MAX_MESSAGE_BYTES)]);
+    let (code, _) = replica.call("SendMessage", &too_large).await.error();
+    assert_eq!(code, "InvalidParameterValue");
     let seconds = begun.elapsed().as_secs();
     assert!(
         (1..=2 + seconds).contains(&accepted),
