@@ -194,6 +194,11 @@ pub fn clock_skew_seconds() -> Gauge {
     gauge!(CLOCK_SKEW_SECONDS)
 }
 
+/// `forebay_certificate_not_after_seconds` of a listener, `api` or `admin`.
+pub fn certificate_not_after_seconds(listener: &'static str) -> Gauge {
+    gauge!(CERTIFICATE_NOT_AFTER_SECONDS, "listener" => listener)
+}
+
 /// `forebay_embedded_broker_disk_free_bytes`.
 pub fn embedded_broker_disk_free_bytes() -> Gauge {
     gauge!(EMBEDDED_BROKER_DISK_FREE_BYTES)

@@ -3,7 +3,6 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io;
-use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -16,6 +15,7 @@ use forebay_engine::{Codec, Engine, telemetry};
 use metrics::Gauge;
 
 use crate::config::{Config, DEFAULT_INSTANCE, InstanceConfig};
+use crate::welcome::reachable;
 
 /// Name of the task and of the topic that come with a new data directory.
 const QUICKSTART: &str = "quickstart";
@@ -158,17 +158,6 @@ impl EmbeddedBroker {
     pub(crate) async fn stop(self) {
         self.broker.stop().await;
     }
-}
-
-/// A wildcard is an address to listen on, not to connect to.
-fn reachable(listening: SocketAddr) -> SocketAddr {
-    use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-    let ip = match listening.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    SocketAddr::new(ip, listening.port())
 }
 
 /// `forebay_embedded_broker_disk_free_bytes` and where it is read.

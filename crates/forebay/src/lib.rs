@@ -10,6 +10,7 @@
 //! | `http` | the API listener: a request's way to the engine and back |
 //! | `admin` | metrics and probes |
 //! | `embedded` | the broker of a replica that was given no Kafka |
+//! | `tls` | the listeners' certificates, kept current |
 //! | [`startup`] | all wiring, in one place |
 //! | [`shutdown`] | how a replica goes away |
 //!
@@ -23,6 +24,7 @@ pub mod command;
 pub mod config;
 pub mod credentials;
 mod embedded;
+mod file_watch;
 mod histograms;
 mod http;
 mod lifecycle;
@@ -31,8 +33,10 @@ mod open_files;
 mod recorder;
 pub mod shutdown;
 pub mod startup;
+mod tls;
 mod welcome;
 
 pub use embedded::EmbeddedError;
 pub use shutdown::Stopped;
 pub use startup::{Running, StartError, start};
+pub use tls::TlsError;

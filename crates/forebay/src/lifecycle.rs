@@ -26,6 +26,7 @@ struct Inner {
     phase: AtomicU8,
     accepted: AtomicUsize,
     idle: Notify,
+    advanced: Notify,
 }
 
 impl Lifecycle {
@@ -40,6 +41,24 @@ impl Lifecycle {
     /// Never goes back.
     pub(crate) fn advance(&self, to: Phase) {
         self.0.phase.fetch_max(to as u8, Ordering::SeqCst);
+        self.0.advanced.notify_waiters();
+    }
+
+    /// Waits until the replica serves no longer as usual.
+    ///
+    /// # Cancellation
+    /// Nothing is lost by dropping it.
+    pub(crate) async fn draining(&self) {
+        loop {
+            let advanced = self.0.advanced.notified();
+            tokio::pin!(advanced);
+            // Registered before the look, so that no advance is missed.
+            advanced.as_mut().enable();
+            if self.phase() > Phase::Serving {
+                return;
+            }
+            advanced.await;
+        }
     }
 
     /// A request that will be answered in full, or `None` if it has to be

@@ -6,18 +6,19 @@ use std::sync::Arc;
 
 use actix_server::ServerHandle;
 use forebay_engine::security::{SaslMechanism, Security, SecurityFileError};
-use forebay_engine::{Engine, EngineConfig, InstanceConfig as EngineInstance};
+use forebay_engine::{Engine, EngineConfig, InstanceConfig as EngineInstance, telemetry};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, AdminState};
-use crate::config::Config;
+use crate::config::{Config, TlsFiles};
 use crate::credentials::{self, CredentialStore, CredentialsError};
 use crate::embedded::{EmbeddedBroker, EmbeddedError, QUICKSTART_DATAHUB};
 use crate::http::{
-    ApiListener, ClockSkew, ConnectionCount, ProblemLog, RequestMetrics, RequestSettings, Shared,
+    self, ClockSkew, ConnectionCount, Listener, ProblemLog, RequestMetrics, RequestSettings, Shared,
 };
 use crate::lifecycle::Lifecycle;
+use crate::tls::{TlsError, WatchedCertificates};
 use crate::{open_files, recorder};
 
 /// Connections the kernel may hold until they are accepted.
@@ -51,6 +52,9 @@ pub enum StartError {
         /// The file and what is wrong with it.
         source: SecurityFileError,
     },
+    /// A listener's certificate or its key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// The metrics recorder.
     #[error("cannot install the metrics recorder: {0}")]
     Metrics(String),
@@ -124,6 +128,8 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let admin = Listening::bind("admin.listen", config.admin.listen)?;
     // Before any handle is made: a handle made earlier would count nothing.
     let metrics = recorder::install().map_err(|error| StartError::Metrics(error.to_string()))?;
+    let api_tls = certificates("http.tls", "api", config.http.tls.as_ref())?;
+    let admin_tls = certificates("admin.tls", "admin", config.admin.tls.as_ref())?;
 
     let embedded = if config.instances.is_empty() {
         let embedded = EmbeddedBroker::start(&config).await?;
@@ -159,8 +165,19 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         .socket
         .try_clone()
         .map_err(|error| StartError::listen(api.key, api.address, error))?;
-    let admin_server = start_admin(admin, admin_state)?;
-    let api_server = match start_api(api, &config, Arc::clone(&shared)) {
+    let listener = |name, keep_alive, limit, tls: Option<&WatchedCertificates>| Listener {
+        name,
+        keep_alive,
+        connections: ConnectionCount::new(limit, telemetry::connections(name)),
+        tls: tls.map(WatchedCertificates::server_config),
+        lifecycle: lifecycle.clone(),
+    };
+    let (idle, limit) = (admin::KEEP_ALIVE, admin::MAX_CONNECTIONS);
+    let of_admin = listener("admin", idle, limit, admin_tls.as_ref());
+    let (idle, limit) = (config.http.keep_alive, config.http.max_connections);
+    let of_api = listener("api", idle, limit, api_tls.as_ref());
+    let admin_server = start_admin(of_admin, admin, admin_state)?;
+    let api_server = match start_api(of_api, api, &config, Arc::clone(&shared)) {
         Ok(server) => server,
         Err(error) => {
             admin_server.handle.stop(false).await;
@@ -168,10 +185,13 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         }
     };
     let disk = embedded.as_ref().map(EmbeddedBroker::disk_gauge);
-    let background = vec![
+    let mut background = vec![
         actix_rt::spawn(credentials::keep_current(Arc::clone(&credentials))),
         actix_rt::spawn(recorder::upkeep(metrics, shared, disk)),
     ];
+    for watched in [api_tls, admin_tls].into_iter().flatten() {
+        background.push(actix_rt::spawn(watched.keep_current()));
+    }
     Ok(Running {
         api: api_address,
         admin: admin_address,
@@ -187,28 +207,37 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     })
 }
 
-fn start_admin(listening: Listening, state: AdminState) -> Result<RunningServer, StartError> {
-    let connections = count("admin", admin::MAX_CONNECTIONS);
+fn certificates(
+    section: &'static str,
+    listener: &'static str,
+    files: Option<&TlsFiles>,
+) -> Result<Option<WatchedCertificates>, TlsError> {
+    files
+        .map(|files| WatchedCertificates::open(section, listener, files))
+        .transpose()
+}
+
+fn start_admin(
+    listener: Listener,
+    listening: Listening,
+    state: AdminState,
+) -> Result<RunningServer, StartError> {
     let Listening { key, address, .. } = listening;
-    match admin::start(listening.socket, state, connections) {
+    match admin::serve(listener, listening.socket, state) {
         Ok(server) => Ok(RunningServer::spawn(server)),
         Err(source) => Err(StartError::listen(key, address, source)),
     }
 }
 
 fn start_api(
+    listener: Listener,
     listening: Listening,
     config: &Config,
     shared: Arc<Shared>,
 ) -> Result<RunningServer, StartError> {
-    let listener = ApiListener {
-        keep_alive: config.http.keep_alive,
-        connections: count("api", config.http.max_connections),
-        max_connections: config.http.max_connections,
-        stop_timeout: config.shutdown.grace,
-    };
     let Listening { key, address, .. } = listening;
-    match listener.start(listening.socket, shared) {
+    let (limit, grace) = (config.http.max_connections, config.shutdown.grace);
+    match http::serve_api(listener, listening.socket, shared, limit, grace) {
         Ok(server) => Ok(RunningServer::spawn(server)),
         Err(source) => Err(StartError::listen(key, address, source)),
     }
@@ -250,10 +279,6 @@ fn engine_config(config: &Config, embedded: bool) -> EngineConfig {
         registry_topic: config.registry.topic.clone(),
         memory_limit: usize::try_from(config.delivery.memory_limit.0).unwrap_or(usize::MAX),
     }
-}
-
-fn count(listener: &'static str, limit: usize) -> ConnectionCount {
-    ConnectionCount::new(limit, forebay_engine::telemetry::connections(listener))
 }
 
 /// A socket that listens already, so that a taken port is an error of the

@@ -185,31 +185,41 @@ fn unknown_keys_are_errors() {
 }
 
 #[test]
-fn what_comes_later_is_refused_and_not_ignored() {
-    for text in ["[http.tls]\ncert = \"a\"", "[admin.tls]\nkey = \"a\""] {
-        let error = from_file(text).unwrap_err();
-        assert!(
-            error.contains("not supported by this version yet"),
-            "{text}: {error}"
-        );
-    }
-    let error = from_env("FOREBAY_HTTP__TLS__CERT", "a").unwrap_err();
-    assert!(error.contains("not supported"), "{error}");
-}
-
-#[test]
 fn settings_have_to_fit_each_other() {
     let ports = "[http]\nlisten = \"127.0.0.1:1\"\n[admin]\nlisten = \"127.0.0.1:1\"";
     assert!(from_file(ports).unwrap_err().contains("admin.listen"));
     let instance = "[[instance]]\nid = \"ckafka-aaaaaaaa\"\nbrokers = [\"a:1\"]\n";
     let both = format!("{instance}[broker]\nfsync = false");
     assert!(from_file(&both).unwrap_err().contains("broker.fsync"));
+    // In the words of its defaults too: whoever says it expects something.
+    let both = format!("{instance}[broker]\nlisten = \"127.0.0.1:0\"");
+    assert!(from_file(&both).unwrap_err().contains("broker.listen"));
+    let flags = vec![
+        ("instance.brokers", "a:1".to_owned()),
+        ("broker.listen", "127.0.0.1:0".to_owned()),
+    ];
+    let both = Layers {
+        flags,
+        ..Layers::default()
+    };
+    let error = both.resolve().unwrap_err().to_string();
+    assert!(error.contains("on the command line"), "{error}");
+    let error = from_env("FOREBAY_HTTP__TLS__CERT", "a").unwrap_err();
+    assert!(error.contains("`http.tls.key` is not"), "{error}");
+    for section in ["http.tls", "admin.tls"] {
+        for (given, missing) in [("cert", "key"), ("key", "cert")] {
+            let error = from_file(&format!("[{section}]\n{given} = \"a\"")).unwrap_err();
+            let needed = format!("`{section}.{missing}` is not");
+            assert!(error.contains(&needed), "{error}");
+        }
+    }
 }
 
 #[test]
 fn what_is_shown_reads_back_as_the_same() {
     let config = from_file(
         "data_dir = \"a \\\"b\\\"\"\n[http]\nkeep_alive = \"90s\"\nmax_connections = 7\n\
+         [http.tls]\ncert = \"a.pem\"\nkey = \"b.pem\"\n\
          [auth]\ncredentials = \"c.toml\"\nallow_unsigned_payload = true\n\
          [[instance]]\nid = \"ckafka-abcdefgh\"\nbrokers = \"a:1,b:2\"\n",
     )

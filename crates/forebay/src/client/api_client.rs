@@ -1,4 +1,4 @@
-//! One call of the API: signed as the SDKs sign, over plain HTTP.
+//! One call of the API: signed as the SDKs sign.
 
 use std::io::ErrorKind;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use forebay_api::tc3::{RequestToSign, Signer};
 use forebay_engine::clock::unix_millis;
 use serde_json::Value;
 use ureq::Timeout;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::endpoint::Endpoint;
 use super::error::CallError;
@@ -31,8 +32,15 @@ pub(super) struct ApiClient {
 
 impl ApiClient {
     /// Keeps up to `connections` idle ones. Connects when called.
-    pub(super) fn new(endpoint: Endpoint, signer: Signer, connections: usize) -> Self {
+    /// `roots` is who may vouch for an `https` endpoint.
+    pub(super) fn new(
+        endpoint: Endpoint,
+        roots: RootCerts,
+        signer: Signer,
+        connections: usize,
+    ) -> Self {
         let config = ureq::Agent::config_builder()
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             // A proxy meant for browsing cannot reach a service on loopback.
             .proxy(None)
             // A redirected POST would become another request.
@@ -115,8 +123,15 @@ impl ApiClient {
         }
     }
 
-    /// *Not connected* only where that is certain.
+    /// *Not connected* and *not trusted* only where it is certain that nothing
+    /// was sent.
     fn failure(&self, error: &ureq::Error) -> CallError {
+        if let Some(reason) = bad_certificate(error) {
+            return CallError::NotTrusted {
+                endpoint: self.endpoint.clone(),
+                reason,
+            };
+        }
         let before_connected = match error {
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
             ureq::Error::Timeout(limit) => matches!(limit, Timeout::Resolve | Timeout::Connect),
@@ -135,4 +150,14 @@ impl ApiClient {
         }
         self.no_answer(error)
     }
+}
+
+/// Found during the handshake, before any request.
+fn bad_certificate(error: &ureq::Error) -> Option<String> {
+    let of_tls = match error {
+        ureq::Error::Rustls(error) => error,
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref::<rustls::Error>()?,
+        _ => return None,
+    };
+    matches!(of_tls, rustls::Error::InvalidCertificate(_)).then(|| of_tls.to_string())
 }

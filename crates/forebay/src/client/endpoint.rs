@@ -9,25 +9,22 @@ use super::error::ClientError;
 /// An address of the API.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Endpoint {
+    is_https: bool,
     authority: String,
 }
 
 impl Endpoint {
-    /// Reads `host`, `host:port` and `http://host:port/`.
+    /// Reads `host`, `host:port`, `http://host:port/` and `https://host:port/`.
     ///
     /// # Errors
-    /// Usage: what else was found, `https` among it.
+    /// Usage: what else was found.
     pub(super) fn parse(text: &str) -> Result<Self, ClientError> {
         let wrong = |reason: &str| ClientError::Usage(format!("--endpoint {text:?}: {reason}"));
-        let rest = match text.split_once("://") {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => rest,
-            Some((scheme, _)) if scheme.eq_ignore_ascii_case("https") => {
-                return Err(wrong(
-                    "https is not supported in this build yet; use http:// on a network you trust",
-                ));
-            }
-            Some(_) => return Err(wrong("expected http://host:port")),
-            None => text,
+        let (is_https, rest) = match text.split_once("://") {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("http") => (false, rest),
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("https") => (true, rest),
+            Some(_) => return Err(wrong("expected http://host:port or https://host:port")),
+            None => (false, text),
         };
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         let parsed: Authority = authority
@@ -43,6 +40,7 @@ impl Endpoint {
             return Err(wrong("expected a host and a port from 1 to 65535"));
         }
         Ok(Self {
+            is_https,
             authority: authority.to_owned(),
         })
     }
@@ -55,7 +53,8 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "http://{}", self.authority)
+        let scheme = if self.is_https { "https" } else { "http" };
+        write!(f, "{scheme}://{}", self.authority)
     }
 }
 
@@ -70,6 +69,7 @@ mod tests {
             ("http://forebay.test:80/", "http://forebay.test:80"),
             ("HTTP://localhost", "http://localhost"),
             ("http://[::1]:8080", "http://[::1]:8080"),
+            ("HTTPS://forebay.test", "https://forebay.test"),
         ] {
             assert_eq!(Endpoint::parse(text).unwrap().to_string(), shown);
         }
@@ -78,7 +78,7 @@ mod tests {
     #[test]
     fn what_cannot_be_called_is_refused() {
         for (text, reason) in [
-            ("https://127.0.0.1", "https is not supported"),
+            ("https://127.0.0.1/path", "without a path"),
             ("ftp://a", "expected http://"),
             ("", "expected"),
             ("http://", "expected"),

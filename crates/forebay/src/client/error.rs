@@ -62,6 +62,14 @@ pub(super) enum CallError {
         /// What the system says.
         reason: String,
     },
+    /// The service's certificate is not to be trusted: nothing was sent.
+    #[error("cannot trust {endpoint}: {reason}")]
+    NotTrusted {
+        /// Where to.
+        endpoint: Endpoint,
+        /// What is wrong with the certificate.
+        reason: String,
+    },
     /// Something was sent, perhaps all of it; whether it was carried out is
     /// not known.
     #[error("no answer from {endpoint}: {reason}")]
@@ -113,6 +121,10 @@ impl CallError {
                     "is forebay running at {endpoint}? Start it by `forebay`, or say where it is \
                      by --endpoint"
                 ));
+            }
+            Self::NotTrusted { .. } => {
+                "call it by a name of its certificate, and name the CA that signed it by --cacert \
+                 or FOREBAY_CLIENT_CACERT"
             }
             Self::NotTheApi { .. } => {
                 "is --endpoint the API's address? The admin address is another one"

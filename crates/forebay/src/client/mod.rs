@@ -26,6 +26,7 @@ mod task_status;
 mod terminal_text;
 mod topic;
 pub mod topic_arguments;
+mod trust;
 
 use std::io::Write as _;
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use super::arguments::CallerFlags;
 use super::credential::find_signer;
 use super::endpoint::Endpoint;
 use super::error::ClientError;
+use super::trust::roots;
 use crate::cli::PlaceFlags;
 
 /// What the process was started with, besides the command's own flags.
@@ -19,14 +20,15 @@ impl Session {
     /// A client for up to `connections` calls at a time. Connects when called.
     ///
     /// # Errors
-    /// An endpoint that is none, no credentials.
+    /// An endpoint that is none, CA certificates that are none, no credentials.
     pub(super) fn client(
         self,
         caller: CallerFlags,
         connections: usize,
     ) -> Result<ApiClient, ClientError> {
         let endpoint = Endpoint::parse(&caller.endpoint)?;
+        let roots = roots(caller.cacert, &self.environment)?;
         let signer = find_signer(caller.place.over(self.earlier), self.environment)?;
-        Ok(ApiClient::new(endpoint, signer, connections))
+        Ok(ApiClient::new(endpoint, roots, signer, connections))
     }
 }

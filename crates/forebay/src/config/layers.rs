@@ -8,10 +8,13 @@ use toml::{Table, Value};
 
 use super::Config;
 use super::instances::Instances;
-use super::settings::{NOT_YET, SETTINGS};
+use super::settings::SETTINGS;
 use super::validate::validate;
 
 const ENV_PREFIX: &str = "FOREBAY_";
+
+/// Not a setting: whom the client commands trust, see `client`.
+pub(crate) const CLIENT_CACERT: &str = "FOREBAY_CLIENT_CACERT";
 
 /// Where settings come from, besides the defaults.
 #[derive(Clone, Debug, Default)]
@@ -65,14 +68,6 @@ pub enum ConfigError {
         /// Where it was found.
         origin: Origin,
     },
-    /// A setting of a later version.
-    #[error("`{key}` {origin} is not supported by this version yet; remove it")]
-    NotYet {
-        /// Dotted key.
-        key: String,
-        /// Where it was found.
-        origin: Origin,
-    },
     /// A value is of the wrong form or out of range.
     #[error("`{key}` = `{value}` {origin}: expected {allowed}")]
     Value {
@@ -109,13 +104,16 @@ impl Layers {
     pub fn resolve(&self) -> Result<Config, ConfigError> {
         let mut config = Config::default();
         let mut instances = Instances::default();
+        // Where the embedded broker was spoken of, be it in its defaults' words.
+        let mut broker = None;
         if let Some(path) = &self.file {
-            apply_file(&mut config, &mut instances, path)?;
+            apply_file(&mut config, &mut instances, path)?
+                .then(|| broker = Some(Origin::File(path.clone())));
         }
         let mut environment: Vec<_> = self
             .environment
             .iter()
-            .filter(|(name, _)| name.starts_with(ENV_PREFIX))
+            .filter(|(name, _)| name.starts_with(ENV_PREFIX) && name != CLIENT_CACERT)
             .collect();
         environment.sort();
         for (name, value) in environment {
@@ -123,15 +121,21 @@ impl Layers {
             let origin = Origin::Environment(name.clone());
             if !instances.take(&key, value, &origin)? {
                 apply(&mut config, &key, value, &origin)?;
+                if is_brokers(&key) {
+                    broker = Some(origin);
+                }
             }
         }
         for (key, value) in &self.flags {
             if !instances.take(key, value, &Origin::Flag)? {
                 apply(&mut config, key, value, &Origin::Flag)?;
+                if is_brokers(key) {
+                    broker = Some(Origin::Flag);
+                }
             }
         }
         instances.finish(&mut config)?;
-        validate(&config)?;
+        validate(&config, broker.as_ref())?;
         Ok(config)
     }
 }
@@ -156,19 +160,23 @@ fn apply(config: &mut Config, key: &str, value: &str, origin: &Origin) -> Result
 }
 
 pub(super) fn unknown(key: &str, origin: &Origin) -> ConfigError {
-    let (key, origin) = (key.to_owned(), origin.clone());
-    if NOT_YET.iter().any(|section| key.starts_with(section)) {
-        ConfigError::NotYet { key, origin }
-    } else {
-        ConfigError::UnknownKey { key, origin }
+    ConfigError::UnknownKey {
+        key: key.to_owned(),
+        origin: origin.clone(),
     }
 }
 
+/// Whether `key` is one of the embedded broker's.
+fn is_brokers(key: &str) -> bool {
+    key.starts_with("broker.")
+}
+
+/// Whether there is something about the embedded broker in it.
 fn apply_file(
     config: &mut Config,
     instances: &mut Instances,
     path: &Path,
-) -> Result<(), ConfigError> {
+) -> Result<bool, ConfigError> {
     let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read {
         path: path.to_owned(),
         source,
@@ -195,7 +203,8 @@ fn apply_file(
             _ => apply_value(config, name, value, &origin)?,
         }
     }
-    Ok(())
+    let broker = table.get("broker").and_then(Value::as_table);
+    Ok(broker.is_some_and(|settings| !settings.is_empty()))
 }
 
 /// The line of a place in `text`, counted from 1.
@@ -213,8 +222,7 @@ fn apply_value(
 ) -> Result<(), ConfigError> {
     if let Value::Table(table) = value {
         let section = format!("{key}.");
-        let known = SETTINGS.iter().any(|one| one.key.starts_with(&section))
-            || NOT_YET.iter().any(|one| one.starts_with(&section));
+        let known = SETTINGS.iter().any(|one| one.key.starts_with(&section));
         if !known {
             return Err(unknown(key, origin));
         }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use forebay_engine::{Codec, security};
 
+pub(crate) use layers::CLIENT_CACERT;
 pub use layers::{ConfigError, Layers, Origin};
 pub use show::show;
 pub(crate) use values::duration_text;
@@ -72,6 +73,17 @@ pub struct HttpConfig {
     pub body_timeout: Duration,
     /// A body slower than this, after a first grace of two seconds, is cut.
     pub min_body_rate: ByteRate,
+    /// `None` serves in the clear.
+    pub tls: Option<TlsFiles>,
+}
+
+/// `[http.tls]`, `[admin.tls]`: PEM files, re-read when they change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The server's certificate, then those that lead to its CA.
+    pub cert: PathBuf,
+    /// The private key of the first one, not encrypted.
+    pub key: PathBuf,
 }
 
 /// `[admin]`
@@ -79,6 +91,8 @@ pub struct HttpConfig {
 pub struct AdminConfig {
     /// Address of metrics and probes; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// `None` serves in the clear.
+    pub tls: Option<TlsFiles>,
 }
 
 /// `[auth]`
@@ -192,6 +206,7 @@ impl Default for HttpConfig {
             max_connections: 25_000,
             body_timeout: Duration::from_secs(30),
             min_body_rate: ByteRate(16 * 1024),
+            tls: None,
         }
     }
 }
@@ -200,6 +215,7 @@ impl Default for AdminConfig {
     fn default() -> Self {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
+            tls: None,
         }
     }
 }

@@ -17,14 +17,9 @@ pub(super) struct Setting {
     pub(super) allowed: &'static str,
     /// Sets it from text; `None` if the text is not allowed.
     pub(super) set: fn(&mut Config, &str) -> Option<()>,
-    /// Its present value, as `set` reads it.
+    /// Its present value, as `set` reads it; empty where it is not set.
     pub(super) show: fn(&Config) -> String,
 }
-
-/// Settings of the design that this version does not do yet. They are
-/// refused by name, never ignored: a replica that drops a TLS setting would
-/// serve in the clear.
-pub(super) const NOT_YET: [&str; 2] = ["http.tls.", "admin.tls."];
 
 /// `text` as a duration within `low..=high` seconds.
 fn seconds(text: &str, low: u64, high: u64) -> Option<Duration> {
@@ -38,6 +33,16 @@ fn non_empty(text: &str) -> Option<&str> {
     (!text.trim().is_empty()).then_some(text)
 }
 
+fn set_path(place: &mut PathBuf, text: &str) -> Option<()> {
+    *place = PathBuf::from(non_empty(text)?);
+    Some(())
+}
+
+fn shown(path: Option<&PathBuf>) -> String {
+    path.map(|path| path.display().to_string())
+        .unwrap_or_default()
+}
+
 /// Kafka's rule for topic names, see `org.apache.kafka.common.internals.Topic`.
 fn is_topic_name(text: &str) -> bool {
     (1..=249).contains(&text.len())
@@ -49,7 +54,7 @@ fn is_topic_name(text: &str) -> bool {
 }
 
 /// All settings but `[[instance]]`, in the order of the documentation.
-pub(super) const SETTINGS: [Setting; 19] = [
+pub(super) const SETTINGS: [Setting; 23] = [
     Setting {
         key: "data_dir",
         allowed: "a path",
@@ -107,6 +112,18 @@ pub(super) const SETTINGS: [Setting; 19] = [
         show: |c| c.http.min_body_rate.to_string(),
     },
     Setting {
+        key: "http.tls.cert",
+        allowed: "a PEM file with the listener's certificate and those that lead to its CA",
+        set: |c, v| set_path(&mut c.http.tls.get_or_insert_default().cert, v),
+        show: |c| shown(c.http.tls.as_ref().map(|tls| &tls.cert)),
+    },
+    Setting {
+        key: "http.tls.key",
+        allowed: "a PEM file with the certificate's private key",
+        set: |c, v| set_path(&mut c.http.tls.get_or_insert_default().key, v),
+        show: |c| shown(c.http.tls.as_ref().map(|tls| &tls.key)),
+    },
+    Setting {
         key: "admin.listen",
         allowed: "an address like 127.0.0.1:8081 (port 0 to 65535; 0 takes a free one)",
         set: |c, v| {
@@ -114,6 +131,18 @@ pub(super) const SETTINGS: [Setting; 19] = [
             Some(())
         },
         show: |c| c.admin.listen.to_string(),
+    },
+    Setting {
+        key: "admin.tls.cert",
+        allowed: "a PEM file with the listener's certificate and those that lead to its CA",
+        set: |c, v| set_path(&mut c.admin.tls.get_or_insert_default().cert, v),
+        show: |c| shown(c.admin.tls.as_ref().map(|tls| &tls.cert)),
+    },
+    Setting {
+        key: "admin.tls.key",
+        allowed: "a PEM file with the certificate's private key",
+        set: |c, v| set_path(&mut c.admin.tls.get_or_insert_default().key, v),
+        show: |c| shown(c.admin.tls.as_ref().map(|tls| &tls.key)),
     },
     Setting {
         key: "auth.credentials",

@@ -15,12 +15,17 @@ pub fn show(config: &Config) -> String {
     let mut text = String::new();
     let mut section = "";
     for setting in &SETTINGS {
+        let value = (setting.show)(config);
+        // The embedded broker's settings beside an instance are refused.
+        let is_idle = setting.key.starts_with("broker.") && !config.instances.is_empty();
+        if value.is_empty() || is_idle {
+            continue;
+        }
         let (in_section, name) = setting.key.rsplit_once('.').unwrap_or(("", setting.key));
         if in_section != section {
             section = in_section;
             line(&mut text, format_args!("\n[{section}]"));
         }
-        let value = (setting.show)(config);
         let bare = value == "true" || value == "false" || value.parse::<u64>().is_ok();
         if bare {
             line(&mut text, format_args!("{name} = {value}"));

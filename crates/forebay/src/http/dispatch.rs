@@ -9,7 +9,7 @@ use actix::dev::SendError;
 use actix::{Actor as _, Addr};
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, Version};
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 use forebay_api::limits::MAX_RAW_BODY_BYTES;
 use forebay_api::{Action, ApiError, ErrorCode};
@@ -287,7 +287,7 @@ fn outside_the_api(request: &ServiceRequest, id: RequestId) -> Option<Answer> {
 
 /// The body's Content-Length. actix-http has checked it (digits, only one,
 /// never beside chunked) and has answered 400 otherwise; no header and no
-/// chunks is no body.
+/// chunks is no body. HTTP/2 has frames: there no header tells nothing.
 fn declared_length(request: &ServiceRequest) -> Option<usize> {
     match request.headers().get(CONTENT_LENGTH) {
         Some(value) => Some(
@@ -297,6 +297,7 @@ fn declared_length(request: &ServiceRequest) -> Option<usize> {
                 .and_then(|text| text.trim().parse().ok())
                 .unwrap_or(usize::MAX),
         ),
+        None if request.version() == Version::HTTP_2 => None,
         None if request.chunked().unwrap_or(false) => None,
         None => Some(0),
     }

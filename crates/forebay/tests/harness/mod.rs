@@ -7,6 +7,7 @@
 )]
 
 mod client;
+pub mod https;
 pub mod load;
 pub mod process;
 pub mod signing;
@@ -21,6 +22,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 pub use client::{Answer, Client};
+
+/// What requests are signed for.
+pub const HOST: &str = "forebay.test";
 
 pub const SECRET_ID: &str = "AKIDtest";
 pub const SECRET_KEY: &str = "test-key";
@@ -126,18 +130,29 @@ pub fn now() -> i64 {
 /// The head of a signed request, without its end, and the length of its body
 /// left to the caller.
 pub fn signed_head(action: &str, body: &[u8], timestamp: i64, id: &str, key: &str) -> String {
-    let mut signer = Signer::new(id, key);
-    let headers = signer.sign(&RequestToSign {
-        host: "forebay.test",
-        action,
-        body,
-        timestamp,
-    });
+    let headers = signed_headers(HOST, action, body, timestamp, id, key);
     let mut head = "POST / HTTP/1.1\r\n".to_owned();
     for (name, value) in headers {
         head += &format!("{name}: {value}\r\n");
     }
     head
+}
+
+/// The headers of a signed request, Host among them.
+pub fn signed_headers(
+    host: &str,
+    action: &str,
+    body: &[u8],
+    timestamp: i64,
+    id: &str,
+    key: &str,
+) -> Vec<(&'static str, String)> {
+    Signer::new(id, key).sign(&RequestToSign {
+        host,
+        action,
+        body,
+        timestamp,
+    })
 }
 
 /// A complete signed request.

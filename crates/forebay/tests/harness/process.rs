@@ -48,7 +48,8 @@ impl Forebay {
             let line = welcome.lines().find(|line| line.starts_with(name));
             let url = line.and_then(|line| line.split_whitespace().nth(1));
             let url = url.unwrap_or_else(|| panic!("no {name} in {welcome:?}"));
-            url.trim_start_matches("http://").parse().unwrap()
+            let (_, address) = url.split_once("://").unwrap();
+            address.parse().unwrap()
         };
         Self {
             api: address("API"),

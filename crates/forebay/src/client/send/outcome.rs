@@ -51,7 +51,9 @@ fn message_ids(response: &Value, count: usize) -> Option<Vec<String>> {
 fn failure(error: CallError, count: usize) -> Outcome {
     let (code, message) = match &error {
         CallError::Refused { code, message, .. } => (code.as_str(), message.as_str()),
-        CallError::NotConnected { .. } => return none_stored(count, error, false),
+        CallError::NotConnected { .. } | CallError::NotTrusted { .. } => {
+            return none_stored(count, error, false);
+        }
         CallError::NoAnswer { .. } | CallError::NotTheApi { .. } => {
             return all_unknown(count, error);
         }
