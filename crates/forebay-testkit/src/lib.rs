@@ -13,6 +13,7 @@
 //!   librdkafka, in Python.
 //! * [`sdk_or_skip`] and [`SdkHome`]: the genuine SDKs of all four languages.
 //! * [`CountingRelay`]: counts connections and bytes on their way to a server.
+//! * [`TcpBalancer`]: spreads connections over the replicas that are ready.
 //!
 //! Tests that need Java, Maven, Python, Node or Go skip themselves, saying so,
 //! where these are missing; with `CI=true` or `TESTKIT_KAFKA_TESTS=1` they fail instead.
@@ -39,6 +40,7 @@ mod python_sdk;
 mod sdk_home;
 mod sdk_session;
 mod server_properties;
+mod tcp_balancer;
 mod wire_client;
 mod wire_log;
 
@@ -53,5 +55,6 @@ pub use proxy::{AfterDrop, FaultProxy, Mode, Towards};
 pub use python_sdk::{PythonSdk, python_sdk_or_skip};
 pub use sdk_home::{Sdk, SdkHome, sdk_or_skip};
 pub use sdk_session::SdkSession;
+pub use tcp_balancer::{Backend, TcpBalancer};
 pub use wire_client::{TopicPartition, WireClient};
 pub use wire_log::{NewRecord, StoredRecord};

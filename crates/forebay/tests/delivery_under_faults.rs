@@ -42,6 +42,7 @@ impl Run {
             per_request: 20,
             deadline: DEADLINE,
             pause: Duration::from_millis(5),
+            refusals: &[],
         };
         let state = Arc::new(LoadState::default());
         let senders = (0..CONNECTIONS)
