@@ -32,6 +32,7 @@
 //! A caller that leaves withdraws nothing.
 
 pub mod admission;
+mod append_queue;
 #[doc(hidden)]
 pub mod bench_support;
 pub mod clock;

@@ -8,12 +8,13 @@ use forebay_kafka::{
     produce::{PendingBatch, ProduceLanes, SealedBatch},
     reader::PartitionReader,
     record_batch::encode::BatchEncoder,
-    writer::{IdempotentWriter, PartitionWriter, WriteOutcome},
+    writer::{IdempotentWriter, PartitionWriter},
 };
 use futures_util::future::BoxFuture;
 use tokio::{sync::Mutex, time::Instant};
 
 use crate::{
+    append_queue::AppendQueue,
     clock,
     registry::{AppendError, LogChunk, LogRecord, PrepareError, ReadError, RegistryLog},
     topic::replication_factor,
@@ -37,6 +38,7 @@ const DELETE_RETENTION_MS: &str = "604800000";
 pub(crate) struct KafkaLog {
     topic: Arc<str>,
     cluster: Cluster,
+    waiting: AppendQueue,
     writer: Mutex<IdempotentWriter>,
     /// Read by one at a time anyhow; it keeps its connection.
     reader: Mutex<PartitionReader>,
@@ -47,6 +49,7 @@ impl KafkaLog {
     pub(crate) fn new(topic: &str, cluster: Cluster, lanes: ProduceLanes) -> Self {
         let topic: Arc<str> = topic.into();
         Self {
+            waiting: AppendQueue::default(),
             writer: Mutex::new(IdempotentWriter::new(Arc::clone(&topic), 0, lanes)),
             reader: Mutex::new(PartitionReader::new(cluster.clone(), &*topic, 0)),
             topic,
@@ -142,28 +145,31 @@ impl KafkaLog {
     }
 
     async fn append(&self, records: Vec<LogRecord>) -> Result<i64, AppendError> {
+        // The wait for the turn counts against the deadline, since records
+        // whose time is over are not wanted any more.
         let give_up = Instant::now() + APPEND_DEADLINE;
-        let mut batch = BatchEncoder::default();
-        let now = clock::unix_millis();
-        for record in &records {
-            batch.push(now, Some(&record.key), record.value.as_deref());
+        let mut appended = self.waiting.enter(records, give_up);
+        loop {
+            tokio::select! {
+                biased;
+                appended = &mut appended => {
+                    let stopped = || AppendError::Unknown("stopped while it was written".to_owned());
+                    return appended.unwrap_or_else(|_| Err(stopped()));
+                }
+                // Whoever's turn it is writes for all that wait by then.
+                mut writer = self.writer.lock() => self.write_next(&mut writer).await,
+            }
         }
-        // One at a time: the wait for the turn counts against the deadline,
-        // since a batch whose time is over is not wanted any more.
-        let mut writer = self.writer.lock().await;
-        match writer
-            .write(Box::new(Change {
-                batch: Some(batch),
-                give_up,
-            }))
-            .await
-        {
-            WriteOutcome::Acked { base_offset } => Ok(base_offset),
-            WriteOutcome::NotStored { reason } => Err(AppendError::NotStored(reason)),
-            WriteOutcome::Unknown { reason } => Err(AppendError::Unknown(reason)),
-            WriteOutcome::Withdrawn => Err(AppendError::NotStored(
-                "Kafka could not be reached in time".to_owned(),
-            )),
+    }
+
+    async fn write_next(&self, writer: &mut IdempotentWriter) {
+        if let Some(group) = self.waiting.next_group(Instant::now()) {
+            let change = Change {
+                batch: Some(group.encode(clock::unix_millis())),
+                give_up: group.give_up(),
+            };
+            let outcome = writer.write(Box::new(change)).await;
+            group.settle(&outcome);
         }
     }
 }
