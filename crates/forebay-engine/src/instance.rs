@@ -22,6 +22,7 @@ use tokio::{sync::Notify, time::Instant};
 
 use crate::{
     admission::{Admission, MemoryLimitReached, Permit},
+    outage::Outage,
     producer::{PartitionQueue, ProducerActor},
     telemetry::{BatchMetrics, InstanceMetrics, Telemetry},
     topic::Topic,
@@ -158,6 +159,7 @@ pub(crate) struct Instance {
     problem: Mutex<Option<String>>,
     /// What its requests may hold of the memory limit; `None` is all of it.
     share: Option<Admission>,
+    outage: Mutex<Outage>,
     /// Told when a partition seems to be gone, or its leader lost.
     pub(crate) suspicion: Arc<Notify>,
 }
@@ -185,6 +187,7 @@ impl Instance {
             last_contact: Mutex::default(),
             problem: Mutex::default(),
             share,
+            outage: Mutex::default(),
             suspicion: Arc::default(),
         }
     }
@@ -228,13 +231,19 @@ impl Instance {
     pub(crate) async fn check_contact(&self) -> bool {
         match self.cluster.check().await {
             Ok(()) => {
-                *self.last_contact.lock() = Some(Instant::now());
+                let now = Instant::now();
+                *self.last_contact.lock() = Some(now);
                 *self.problem.lock() = None;
+                if let Some(away) = self.outage.lock().worked(now) {
+                    tracing::info!(instance = self.id, ?away, "instance is reachable again");
+                }
                 true
             }
             Err(error) => {
                 *self.problem.lock() = Some(error.to_string());
-                tracing::warn!(instance = self.id, %error, "instance is not reachable");
+                if let Some(away) = self.outage.lock().failed(Instant::now()) {
+                    tracing::warn!(instance = self.id, %error, ?away, "instance is not reachable");
+                }
                 false
             }
         }

@@ -39,6 +39,7 @@ pub mod clock;
 pub mod delivery;
 mod engine;
 mod instance;
+mod outage;
 mod producer;
 pub mod query;
 mod rate_limit;

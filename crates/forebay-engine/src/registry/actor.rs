@@ -10,6 +10,7 @@ use std::sync::Arc;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::call::{Call, Calls, Wanted};
 use super::config::RegistryConfig;
@@ -23,6 +24,7 @@ use super::table::Table;
 use super::tail::{Tail, TailReport};
 use super::task_table::{TaskChange, TaskObserver, TaskTable};
 use super::topic_notes::{NotesWriter, TopicNotesHandle};
+use crate::outage::Outage;
 use crate::task::{Task, TaskId};
 
 /// Owns the tasks; see the [module](super).
@@ -41,6 +43,7 @@ pub struct TaskRegistryActor {
     pub(super) notes_handle: TopicNotesHandle,
     observers: Vec<TaskObserver>,
     tail: Option<JoinHandle<()>>,
+    outage: Outage,
 }
 
 impl TaskRegistryActor {
@@ -68,6 +71,7 @@ impl TaskRegistryActor {
             notes_handle,
             observers,
             tail: None,
+            outage: Outage::default(),
         };
         (actor, shared, status_handle)
     }
@@ -211,6 +215,12 @@ impl TaskRegistryActor {
         self.run_repairs(ctx);
     }
 
+    fn reads_again(&mut self) {
+        if let Some(away) = self.outage.worked(Instant::now()) {
+            tracing::info!(?away, "the task registry reads its log again");
+        }
+    }
+
     /// A freshly loaded table replaces the one at hand.
     fn loaded(&mut self, table: Table, recreated: bool, ctx: &mut Context<Self>) {
         if recreated {
@@ -300,10 +310,18 @@ impl Handler<TailReport> for TaskRegistryActor {
 
     fn handle(&mut self, report: TailReport, ctx: &mut Self::Context) {
         match report {
-            TailReport::Loaded { table, recreated } => self.loaded(*table, recreated, ctx),
-            TailReport::Chunk(chunk) => self.chunk(chunk, ctx),
+            TailReport::Loaded { table, recreated } => {
+                self.reads_again();
+                self.loaded(*table, recreated, ctx);
+            }
+            TailReport::Chunk(chunk) => {
+                self.reads_again();
+                self.chunk(chunk, ctx);
+            }
             TailReport::Problem(text) => {
-                tracing::warn!(problem = %text, "the task registry cannot read its log");
+                if let Some(away) = self.outage.failed(Instant::now()) {
+                    tracing::warn!(problem = %text, ?away, "the task registry cannot read its log");
+                }
                 self.status.problem(text);
             }
             TailReport::Fatal(text) => {
