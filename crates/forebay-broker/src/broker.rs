@@ -47,6 +47,12 @@ impl DiskSpace {
     pub fn free_bytes(&self) -> io::Result<u64> {
         self.0.free_bytes()
     }
+
+    /// Whether records are refused for want of space.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.0.is_full()
+    }
 }
 
 impl Broker {

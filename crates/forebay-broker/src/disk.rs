@@ -10,6 +10,9 @@ const RESERVE_FILE: &str = "reserve";
 /// Small files of a few hundred bytes are written from it, one at a time.
 const RESERVE_BYTES: usize = 64 << 10;
 
+/// Less free than this is full: a batch may have a megabyte.
+const ROOM_BYTES: u64 = 4 << 20;
+
 /// The file system that holds the data directory.
 #[derive(Debug)]
 pub(crate) struct Disk {
@@ -29,6 +32,13 @@ impl Disk {
     pub(crate) fn free_bytes(&self) -> io::Result<u64> {
         let figures = rustix::fs::statvfs(&self.data_dir)?;
         Ok(figures.f_bavail.saturating_mul(figures.f_frsize))
+    }
+
+    /// Whether the last write failed and there is still no room. Where there
+    /// is room again, only a write can tell, and it should get the chance.
+    pub(crate) fn is_full(&self) -> bool {
+        let has_room = || self.free_bytes().is_ok_and(|free| free >= ROOM_BYTES);
+        self.refusing.load(Ordering::Relaxed) && !has_room()
     }
 
     /// Runs a small write that is needed to free space, such as a topic's
@@ -119,5 +129,19 @@ mod tests {
         let denied = || Err(io::ErrorKind::PermissionDenied.into());
         assert!(disk.with_reserve(denied).is_err());
         assert!(reserve.exists());
+    }
+    #[test]
+    fn where_there_is_room_a_write_gets_its_chance() {
+        let dir = tempfile::tempdir().unwrap();
+        let disk = Disk::of(dir.path().to_owned());
+        assert!(!disk.is_full());
+        disk.write_failed("p", &io::ErrorKind::StorageFull.into());
+        let has_room = disk.free_bytes().unwrap() >= ROOM_BYTES;
+        assert_eq!(disk.is_full(), !has_room);
+        // Nothing can be told of the space of what is not there.
+        drop(dir);
+        assert!(disk.is_full());
+        disk.write_done();
+        assert!(!disk.is_full());
     }
 }

@@ -93,6 +93,10 @@ impl EmbeddedBroker {
         }
     }
 
+    pub(crate) fn disk_space(&self) -> DiskSpace {
+        self.broker.disk_space()
+    }
+
     pub(crate) fn disk_gauge(&self) -> DiskGauge {
         DiskGauge {
             space: self.broker.disk_space(),

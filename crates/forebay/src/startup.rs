@@ -159,6 +159,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         engine: engine.clone(),
         lifecycle: lifecycle.clone(),
         metrics: metrics.clone(),
+        disk: embedded.as_ref().map(EmbeddedBroker::disk_space),
     };
     let (api_address, admin_address) = (api.address, admin.address);
     let api_socket = api

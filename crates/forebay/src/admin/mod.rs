@@ -11,6 +11,7 @@ use actix_service::map_config;
 use actix_web::dev::AppConfig;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{App, HttpResponse, web};
+use forebay_broker::DiskSpace;
 use forebay_engine::Engine;
 
 use crate::http::Listener;
@@ -28,6 +29,8 @@ pub(crate) struct AdminState {
     pub(crate) engine: Engine,
     pub(crate) lifecycle: Lifecycle,
     pub(crate) metrics: Exposition,
+    /// The embedded broker's, where there is one.
+    pub(crate) disk: Option<DiskSpace>,
 }
 
 /// Serves `socket` on one worker until the server is stopped.
