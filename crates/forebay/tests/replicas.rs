@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use forebay_engine::clock::unix_millis;
 use forebay_testkit::{
@@ -148,7 +148,6 @@ async fn a_pause_reaches_the_other_replica(cluster: &KafkaCluster) {
     assert!(stored.len() > before);
     stored.retain(|record| record.value.as_deref() != Some(&b"hello"[..]));
     let tally = check(&sent, &stored);
-    println!("4 pauses: {tally:?}");
     assert!(tally.stored > 500 && tally.refused > 0, "{tally:?}");
     for record in &stored {
         let value = String::from_utf8(record.value.clone().unwrap().to_vec()).unwrap();
@@ -234,7 +233,6 @@ async fn both_are_restarted_in_turn_under_load(cluster: &KafkaCluster) {
     senders.await_messages(1_000).await;
     let sent = senders.finish().await;
     let tally = check(&sent, &cluster.read_all(topic).await.unwrap());
-    println!("4 restarts: {tally:?}");
     // Every request was answered, or its sender would have failed.
     assert_eq!((tally.unknown, tally.not_stored), (0, 0), "{tally:?}");
     assert!(tally.stored > 4_000, "{tally:?}");
@@ -302,7 +300,6 @@ async fn a_thousand_changes_leave_one_table(cluster: &KafkaCluster) {
     let early: Vec<String> = stream::iter(names).map(create).buffered(50).collect().await;
     same_table(&apis).await;
 
-    let begun = Instant::now();
     // Which replica takes a call changes with each of a task's calls.
     let changes = early.iter().enumerate().flat_map(|(index, id)| {
         let id = json!({"TaskId": id}).to_string();
@@ -350,7 +347,6 @@ async fn a_thousand_changes_leave_one_table(cluster: &KafkaCluster) {
         .buffer_unordered(20)
         .collect::<Vec<String>>();
     let ((), late) = futures_util::future::join(changing, creating).await;
-    println!("1,000 changes in {:?}", begun.elapsed());
     let table_of_both = same_table(&apis).await;
 
     // A third one, started while Kafka is out of reach, waits and says so.
