@@ -297,8 +297,8 @@ fn where_no_service_is_the_advice_is_to_start_one() {
         "{err}"
     );
     assert!(err.contains("is forebay running"), "{err}");
-    let err = list("https://127.0.0.1").failed(2);
-    assert!(err.contains("https is not supported"), "{err}");
+    let err = list("ftp://127.0.0.1").failed(2);
+    assert!(err.contains("http://host:port or https://host:port"), "{err}");
 }
 
 #[test]
