@@ -298,7 +298,10 @@ fn where_no_service_is_the_advice_is_to_start_one() {
     );
     assert!(err.contains("is forebay running"), "{err}");
     let err = list("ftp://127.0.0.1").failed(2);
-    assert!(err.contains("http://host:port or https://host:port"), "{err}");
+    assert!(
+        err.contains("http://host:port or https://host:port"),
+        "{err}"
+    );
 }
 
 #[test]

@@ -80,6 +80,7 @@ fn trusting(sdk: Sdk, command: &mut Command, folder: &Path) {
         }
         Sdk::Go => {
             command.env("SSL_CERT_FILE", folder.join("ca.pem"));
+            command.env("GODEBUG", "http2debug=1");
         }
     }
 }
@@ -99,7 +100,9 @@ async fn sends_over_tls(sdk: Sdk) {
     std::fs::write(&program, changed(page, changes)).unwrap();
     let mut command = home.program(&program).unwrap();
     trusting(sdk, &mut command, folder.path());
-    let printed = run(command, folder.path(), replica.running.api).await;
+    let (printed, said) = run(command, folder.path(), replica.running.api).await;
+    let is_http2 = said.contains("http2: Transport ");
+    assert_eq!(is_http2, sdk == Sdk::Go, "{said}");
     let ids: Vec<MessageId> = printed.lines().map(|id| id.parse().unwrap()).collect();
     assert_eq!(ids.len(), 2, "{printed}");
     assert!(ids.iter().all(|id| id.datahub_id == "datahub-forebay0"));
@@ -121,7 +124,8 @@ fn changed(page: &str, changes: &[(&str, &str)]) -> String {
     program
 }
 
-async fn run(mut command: Command, folder: &Path, endpoint: SocketAddr) -> String {
+/// What the program prints, and what it says on stderr.
+async fn run(mut command: Command, folder: &Path, endpoint: SocketAddr) -> (String, String) {
     command
         .current_dir(folder)
         .env("DATAHUB_ENDPOINT", endpoint.to_string())
@@ -132,7 +136,7 @@ async fn run(mut command: Command, folder: &Path, endpoint: SocketAddr) -> Strin
     let done = running.await.unwrap().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     assert!(done.status.success(), "{}", text(done.stderr));
-    text(done.stdout)
+    (text(done.stdout), text(done.stderr))
 }
 
 #[actix_web::test]
