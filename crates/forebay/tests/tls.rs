@@ -418,8 +418,12 @@ fn client_commands_call_by_https() {
     let by_variable = [("FOREBAY_CLIENT_CACERT", "ca.pem")];
     let (code, _, err) = command(&folder, &list, &by_variable);
     assert_eq!(code, 0, "{err}");
-    let (code, _, err) = command(&folder, &list, &[]);
-    assert_eq!(code, 1);
+    // What the machine trusts: this CA, or another one.
+    std::fs::write(folder.path().join("other.pem"), Ca::new().pem()).unwrap();
+    let (code, _, err) = command(&folder, &list, &[("SSL_CERT_FILE", "ca.pem")]);
+    assert_eq!(code, 0, "{err}");
+    let (code, _, err) = command(&folder, &list, &[("SSL_CERT_FILE", "other.pem")]);
+    assert_eq!(code, 1, "{err}");
     assert!(
         err.contains("cannot trust https://") && err.contains("--cacert"),
         "{err}"

@@ -1,11 +1,13 @@
 //! One call of the API: signed as the SDKs sign.
 
 use std::io::ErrorKind;
+use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_api::Action;
 use forebay_api::tc3::{RequestToSign, Signer};
 use forebay_engine::clock::unix_millis;
+use rustls::crypto::ring;
 use serde_json::Value;
 use ureq::Timeout;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -39,8 +41,12 @@ impl ApiClient {
         signer: Signer,
         connections: usize,
     ) -> Self {
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(ring::default_provider()))
+            .root_certs(roots)
+            .build();
         let config = ureq::Agent::config_builder()
-            .tls_config(TlsConfig::builder().root_certs(roots).build())
+            .tls_config(tls)
             // A proxy meant for browsing cannot reach a service on loopback.
             .proxy(None)
             // A redirected POST would become another request.

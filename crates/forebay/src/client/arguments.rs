@@ -25,8 +25,8 @@ pub struct CallerFlags {
     /// Address of the API; `http://` may be left out
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
     pub endpoint: String,
-    /// CA certificates (PEM) to trust with `https://` instead of the public
-    /// ones [default: FOREBAY_CLIENT_CACERT]
+    /// CA certificates (PEM) to trust with `https://` instead of this
+    /// machine's [default: FOREBAY_CLIENT_CACERT]
     #[arg(long, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
     /// Where credentials are, unless TENCENTCLOUD_SECRET_ID and

@@ -45,6 +45,11 @@ impl Endpoint {
         })
     }
 
+    /// Whether it is called over TLS.
+    pub(super) fn is_https(&self) -> bool {
+        self.is_https
+    }
+
     /// The Host header, as it is signed and sent.
     pub(super) fn host(&self) -> &str {
         &self.authority

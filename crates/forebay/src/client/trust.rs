@@ -2,16 +2,16 @@
 
 use std::path::PathBuf;
 
-use ureq::tls::{PemItem, RootCerts, parse_pem};
+use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
 
 use super::error::ClientError;
 use crate::config::CLIENT_CACERT;
 
 /// The certificates in the file that `--cacert` or the environment names, else
-/// the public CAs that this program comes with (Mozilla's).
+/// those that this machine trusts.
 ///
 /// # Errors
-/// Usage: a file that cannot be read, or has no certificate.
+/// Usage: a file that cannot be read, or no certificate anywhere.
 pub(super) fn roots(
     flag: Option<PathBuf>,
     environment: &[(String, String)],
@@ -24,7 +24,7 @@ pub(super) fn roots(
             .map(|(_, value)| (CLIENT_CACERT, PathBuf::from(value)))
     };
     let Some((origin, path)) = flag.map(|path| ("--cacert", path)).or_else(variable) else {
-        return Ok(RootCerts::WebPki);
+        return of_the_machine();
     };
     let wrong = |reason: String| {
         let path = path.display();
@@ -47,6 +47,20 @@ pub(super) fn roots(
     Ok(RootCerts::from(certificates))
 }
 
+fn of_the_machine() -> Result<RootCerts, ClientError> {
+    let found = rustls_native_certs::load_native_certs();
+    if found.certs.is_empty() {
+        let reasons: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+        return Err(ClientError::Usage(format!(
+            "this machine has no CA certificates to trust ({}); name some by --cacert",
+            reasons.join(", ")
+        )));
+    }
+    let certificates = found.certs.iter();
+    let certificates = certificates.map(|one| Certificate::from_der(one).to_owned());
+    Ok(RootCerts::from(certificates.collect::<Vec<_>>()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,8 +68,8 @@ mod tests {
     #[test]
     fn the_flag_stands_above_the_environment() {
         let named = |name: &str| vec![(CLIENT_CACERT.to_owned(), name.to_owned())];
-        assert!(matches!(roots(None, &[]), Ok(RootCerts::WebPki)));
-        assert!(matches!(roots(None, &named("")), Ok(RootCerts::WebPki)));
+        let of_nothing = roots(None, &named(""));
+        assert_eq!(of_nothing.is_ok(), roots(None, &[]).is_ok());
         let error = |flag: Option<&str>| {
             let flag = flag.map(PathBuf::from);
             roots(flag, &named("/none/env")).unwrap_err().to_string()
