@@ -11,15 +11,15 @@ use actix_service::Service;
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{
-    CONNECTION, CONTENT_LENGTH, DATE, HeaderValue, HttpDate, TRANSFER_ENCODING, TryIntoHeaderValue,
-    UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, HttpDate, TRANSFER_ENCODING, UPGRADE,
 };
+use actix_web::http::{Method, Uri, Version};
 use bytes::Bytes;
 use forebay_engine::clock::unix_millis;
 use futures_util::Stream;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
-use http::{Method, Version};
+use http::header::{CONTENT_LENGTH, DATE};
 use tokio::time::timeout;
 
 /// Longest time that a client may keep an answer from moving on, by taking
@@ -42,8 +42,12 @@ pub(super) async fn run<S, B>(
     S::Error: Into<Response<BoxBody>>,
     B: MessageBody + 'static,
 {
-    let is_head = request.method() == Method::HEAD;
-    let answering = app.call(with_body(request, peer));
+    let is_head = request.method() == http::Method::HEAD;
+    let Some(request) = for_actix(request, peer) else {
+        respond.send_reset(Reason::PROTOCOL_ERROR);
+        return;
+    };
+    let answering = app.call(request);
     let answered = tokio::select! {
         answered = answering => answered,
         _ = poll_fn(|cx| respond.poll_reset(cx)) => return,
@@ -57,8 +61,9 @@ pub(super) async fn run<S, B>(
     }
 }
 
-/// The request as actix-http has it.
-fn with_body(request: http::Request<RecvStream>, peer: Option<SocketAddr>) -> Request {
+/// The request as actix-http has it, which is of an older `http` than h2 is;
+/// `None` if that one does not take its head.
+fn for_actix(request: http::Request<RecvStream>, peer: Option<SocketAddr>) -> Option<Request> {
     let (parts, body) = request.into_parts();
     let payload = if h2::RecvStream::is_end_stream(&body) {
         Payload::None
@@ -67,14 +72,19 @@ fn with_body(request: http::Request<RecvStream>, peer: Option<SocketAddr>) -> Re
             payload: Box::pin(Body(body)) as _,
         }
     };
+    let mut headers = HeaderMap::with_capacity(parts.headers.len());
+    for (name, value) in &parts.headers {
+        let name = HeaderName::from_bytes(name.as_str().as_bytes()).ok()?;
+        headers.append(name, HeaderValue::from_bytes(value.as_bytes()).ok()?);
+    }
     let mut request = Request::with_payload(payload);
     let head = request.head_mut();
-    head.method = parts.method;
-    head.uri = parts.uri;
+    head.method = Method::from_bytes(parts.method.as_str().as_bytes()).ok()?;
+    head.uri = Uri::try_from(parts.uri.to_string()).ok()?;
     head.version = Version::HTTP_2;
-    head.headers = parts.headers.into();
+    head.headers = headers;
     head.peer_addr = peer;
-    request
+    Some(request)
 }
 
 /// A request's body. What was taken may be sent anew by the client.
@@ -99,6 +109,8 @@ impl Stream for Body {
 #[derive(Debug, thiserror::Error)]
 enum SendError {
     #[error(transparent)]
+    Head(#[from] http::Error),
+    #[error(transparent)]
     Stream(#[from] h2::Error),
     #[error("its client took nothing for {SEND_STALL:?}")]
     Stalled,
@@ -117,7 +129,7 @@ where
     let (answer, body) = answer.into_parts();
     let size = body.size();
     let is_all = is_head || size.is_eof();
-    let mut stream = respond.send_response(head(&answer, size), is_all)?;
+    let mut stream = respond.send_response(head(&answer, size)?, is_all)?;
     if is_all {
         return Ok(());
     }
@@ -158,22 +170,16 @@ async fn send_chunk(stream: &mut SendStream<Bytes>, mut chunk: Bytes) -> Result<
 
 /// Without what is HTTP/1.1's alone (RFC 9113, 8.2.2); with Date and
 /// Content-Length, which actix-http adds there.
-fn head(answer: &Response<()>, size: BodySize) -> http::Response<()> {
-    let mut head = http::Response::new(());
-    *head.status_mut() = answer.status();
-    *head.version_mut() = Version::HTTP_2;
-    let headers = head.headers_mut();
+fn head(answer: &Response<()>, size: BodySize) -> Result<http::Response<()>, http::Error> {
+    let mut head = http::Response::builder().status(answer.status().as_u16());
     for (name, value) in answer.headers() {
         if ![CONNECTION, TRANSFER_ENCODING, UPGRADE].contains(name) {
-            headers.append(name, value.clone());
+            head = head.header(name.as_str(), value.as_bytes());
         }
     }
     if let BodySize::Sized(length) = size {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        head = head.header(CONTENT_LENGTH, length);
     }
     let now = UNIX_EPOCH + Duration::from_millis(unix_millis().unsigned_abs());
-    if let Ok(date) = HttpDate::from(now).try_into_value() {
-        headers.insert(DATE, date);
-    }
-    head
+    head.header(DATE, HttpDate::from(now).to_string()).body(())
 }
