@@ -19,7 +19,11 @@ use std::{
 use futures_util::task::AtomicWaker;
 use tokio::time::{Instant, timeout_at};
 
-use crate::{admission::Permit, telemetry::TaskMetrics};
+use crate::{
+    activity::{Refusal, Stored},
+    admission::Permit,
+    telemetry::TaskMetrics,
+};
 
 /// What a part goes through. `Open` and `Sent` are the only ones it can leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -376,6 +380,31 @@ impl Report {
     /// Whether every message is stored.
     pub fn all_stored(&self) -> bool {
         (0..self.shipment.parts.len()).all(|part| self.shipment.state(part) == State::Acked)
+    }
+
+    /// Shows the request, settled at `now_ms` (Unix ms), in its task's
+    /// activity; `refusal` says why it was not wholly stored.
+    pub fn show(&self, now_ms: i64, refusal: Option<Refusal>) {
+        let activity = &self.shipment.metrics.activity;
+        let mut stored = Stored {
+            messages: 0,
+            bytes: 0,
+            received_ms: self.shipment.received_ms,
+            sent_ms: self.shipment.received_ms,
+        };
+        for (index, part) in self.shipment.parts.iter().enumerate() {
+            if self.shipment.state(index) == State::Acked {
+                stored.messages += u64::from(part.messages);
+                stored.bytes += part.bytes;
+                stored.sent_ms = stored.sent_ms.max(part.sent_ms.load(Ordering::Relaxed));
+            }
+        }
+        if stored.messages > 0 {
+            activity.stored(now_ms, stored);
+        }
+        if let Some(refusal) = refusal {
+            activity.refused(now_ms, refusal);
+        }
     }
 
     /// When the request's body had arrived, Unix ms.

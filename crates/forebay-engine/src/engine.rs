@@ -9,11 +9,13 @@ use tokio::time::Instant;
 use crate::{
     admission::{Admission, Permit},
     delivery::Delivery,
-    instance::{Instance, InstanceConfig, InstanceHealth, ProducerThreads, memory_share},
+    instance::{
+        Instance, InstanceConfig, InstanceHealth, InstanceState, ProducerThreads, memory_share,
+    },
     query::MessageQueries,
     rate_limit::RateLimit,
     registry::{
-        Registry, RegistryConfig, RegistryStatus, TaskChange, TaskObserver, TaskRef,
+        Registry, RegistryConfig, RegistryStatus, ReplicaSign, TaskChange, TaskObserver, TaskRef,
         TaskRegistryActor, TaskTable,
     },
     registry_log::KafkaLog,
@@ -158,6 +160,11 @@ impl Engine {
         &self.shared.registry.addr
     }
 
+    /// The replicas that told of themselves, this one too, by name.
+    pub fn replicas(&self) -> Vec<ReplicaSign> {
+        self.shared.registry.replicas.all()
+    }
+
     /// The registry's health.
     pub fn registry_status(&self) -> RegistryStatus {
         self.shared.registry.status.get()
@@ -294,6 +301,12 @@ impl Engine {
     /// Why the last question to an instance was not answered.
     pub fn instance_problem(&self, id: &str) -> Option<String> {
         self.shared.instances.get(id)?.health().problem
+    }
+
+    /// The instances as they are now, by id.
+    pub fn instances(&self) -> Vec<InstanceState> {
+        let instances = self.shared.instances.values();
+        instances.map(|instance| instance.state()).collect()
     }
 
     /// Why this replica is not ready to take messages; empty if it is.

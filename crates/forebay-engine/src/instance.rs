@@ -11,6 +11,7 @@ use actix::{Actor, Addr, ArbiterHandle};
 use actix_rt::Arbiter;
 use dashmap::DashMap;
 use forebay_kafka::{
+    Broker,
     cluster::{Cluster, ClusterConfig},
     produce::ProduceLanes,
     record_batch::compress::Codec,
@@ -75,6 +76,35 @@ pub struct InstanceHealth {
 /// See `docs/adr/0008-an-equal-share-of-memory-for-each-instance.md`.
 pub(crate) fn memory_share(limit: usize, instances: usize) -> Option<Admission> {
     (instances > 1).then(|| Admission::new(limit / instances))
+}
+
+/// An instance as it is now, for people.
+#[derive(Clone, Debug)]
+pub struct InstanceState {
+    /// The API's instance id.
+    pub id: String,
+    /// See [`InstanceConfig::embedded`].
+    pub embedded: bool,
+    /// Whether a broker of it answered within the last minute.
+    pub reachable: bool,
+    /// Why the last question to it was not answered; `None` if it was.
+    pub problem: Option<String>,
+    /// See [`InstanceConfig::compression`].
+    pub compression: Option<Codec>,
+    /// The brokers that the cluster named last, by id.
+    pub brokers: Vec<BrokerState>,
+}
+
+/// A broker of an instance.
+#[derive(Clone, Debug)]
+pub struct BrokerState {
+    /// Its node id.
+    pub id: i32,
+    /// `host:port`.
+    pub address: String,
+    /// Whether a produce connection to it is open; there is none before the
+    /// first message.
+    pub connected: bool,
 }
 
 /// The threads on which producers run: few, since a thread's connections are
@@ -224,6 +254,24 @@ impl Instance {
         match &self.share {
             Some(share) => permit.count_against(share),
             None => Ok(()),
+        }
+    }
+
+    pub(crate) fn state(&self) -> InstanceState {
+        let broker = |broker: Broker| BrokerState {
+            id: broker.id,
+            connected: self.metrics.is_connected(broker.id),
+            address: broker.address(),
+        };
+        let mut brokers: Vec<_> = self.cluster.brokers().into_iter().map(broker).collect();
+        brokers.sort_by_key(|broker| broker.id);
+        InstanceState {
+            id: self.id.clone(),
+            embedded: self.embedded,
+            reachable: self.is_reachable(),
+            problem: self.problem.lock().clone(),
+            compression: self.compression,
+            brokers,
         }
     }
 

@@ -31,6 +31,7 @@
 //!
 //! A caller that leaves withdraws nothing.
 
+pub mod activity;
 pub mod admission;
 mod append_queue;
 #[doc(hidden)]
@@ -56,6 +57,6 @@ mod upkeep;
 pub use engine::{Engine, EngineConfig, TopicError, TopicInfo};
 pub use forebay_kafka::record_batch::compress::Codec;
 pub use forebay_kafka::security;
-pub use instance::{InstanceConfig, InstanceHealth};
+pub use instance::{BrokerState, InstanceConfig, InstanceHealth, InstanceState};
 pub use submit::{OutgoingMessage, SubmitError};
 pub use topic::Topic;

@@ -14,6 +14,8 @@ use metrics::{
 
 use forebay_kafka::produce::ProduceObserver;
 
+use crate::activity::Activity;
+
 const REQUESTS: &str = "forebay_requests_total";
 const REQUEST_SECONDS: &str = "forebay_request_seconds";
 const MESSAGES: &str = "forebay_messages_total";
@@ -247,6 +249,11 @@ impl Telemetry {
         Arc::clone(&self.tasks.entry(task_id.to_owned()).or_insert_with(make))
     }
 
+    /// A task's metrics, if there was a request for it since the start.
+    pub fn known_task(&self, task_id: &str) -> Option<Arc<TaskMetrics>> {
+        self.tasks.get(task_id).map(|task| Arc::clone(&task))
+    }
+
     /// Forgets a deleted task: its series go once the exporter finds them idle.
     pub(crate) fn forget_task(&self, task_id: &str) {
         self.tasks.remove(task_id);
@@ -302,6 +309,8 @@ pub struct TaskMetrics {
     refused: Counter,
     unknown: Counter,
     bytes: Counter,
+    /// What people are shown of it.
+    pub activity: Activity,
 }
 
 impl TaskMetrics {
@@ -312,6 +321,7 @@ impl TaskMetrics {
             refused: outcome("refused"),
             unknown: outcome("unknown"),
             bytes: counter!(MESSAGE_BYTES, "task" => task.to_owned()),
+            activity: Activity::default(),
         }
     }
 
@@ -324,6 +334,7 @@ impl TaskMetrics {
             refused: noop(),
             unknown: noop(),
             bytes: noop(),
+            activity: Activity::default(),
         }
     }
 
@@ -378,6 +389,11 @@ impl InstanceMetrics {
 
     pub(crate) fn set_oldest_pending(&self, age: Duration) {
         self.oldest_pending.set(age.as_secs_f64());
+    }
+
+    /// Whether a produce connection to the broker is open.
+    pub(crate) fn is_connected(&self, broker: i32) -> bool {
+        self.connections.get(&broker).is_some_and(|open| *open > 0)
     }
 
     fn touch(&self) {

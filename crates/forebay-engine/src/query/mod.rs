@@ -22,6 +22,7 @@ mod source;
 use std::{collections::BTreeMap, sync::Arc};
 
 use forebay_kafka::OffsetAt;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::time::{Instant, timeout_at};
 
 use crate::{admission::Admission, instance::InstanceConfig};
@@ -37,6 +38,9 @@ use source::{Log, Source};
 /// Keys, values and headers of one list, in bytes: what goes beyond is left
 /// out, after the first message.
 const MAX_LIST_BYTES: usize = 4 << 20;
+
+/// Partitions whose range is asked for at once.
+const RANGES_AT_ONCE: usize = 8;
 
 /// Where somebody looks for messages.
 #[derive(Clone, Copy, Debug)]
@@ -65,6 +69,28 @@ pub struct Found {
     pub messages: Vec<FoundMessage>,
     /// To be kept as long as the messages, or an answer made of them, is.
     pub permit: QueryPermit,
+}
+
+/// The partitions of a topic.
+#[derive(Clone, Debug, Default)]
+pub struct PartitionRanges {
+    /// How many there are.
+    pub partitions: i32,
+    /// Those that were looked at, in order.
+    pub ranges: Vec<PartitionRange>,
+}
+
+/// Where a partition's log begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PartitionRange {
+    /// Which one.
+    pub partition: i32,
+    /// First offset that is there.
+    pub earliest: i64,
+    /// The offset that the next message gets.
+    pub end: i64,
+    /// The leader's broker id, if there is one.
+    pub leader: Option<i32>,
 }
 
 /// Answers queries. Cheap to clone.
@@ -187,6 +213,31 @@ impl MessageQueries {
             Ok(found)
         })
         .await
+    }
+
+    /// Every partition's first offset and the one after its last, at most
+    /// `count` partitions from the first on, and how many there are in all.
+    ///
+    /// # Errors
+    /// See [`QueryError`].
+    pub async fn ranges(
+        &self,
+        topic: QueriedTopic<'_>,
+        count: usize,
+    ) -> Result<PartitionRanges, QueryError> {
+        let mut ranges = PartitionRanges::default();
+        self.run(topic, async |log, found| {
+            ranges.partitions = log.partition_count().await?;
+            let shown = (0..ranges.partitions).take(count);
+            let asked = shown.map(|partition| log.described(partition));
+            ranges.ranges = stream::iter(asked)
+                .buffered(RANGES_AT_ONCE)
+                .try_collect()
+                .await?;
+            Ok(found)
+        })
+        .await?;
+        Ok(ranges)
     }
 
     /// Waits for its turn and runs a query, both until the deadline.

@@ -6,7 +6,7 @@ use forebay_kafka::{Cluster, ClusterConfig, Error, ErrorCode, FetchedChunk, Offs
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{
-    Found, FoundMessage,
+    Found, FoundMessage, PartitionRange,
     error::{NextMessage, QueryError},
     memory::{QueryMemory, QueryPermit},
     scan::{Scanned, Wanted, scan},
@@ -108,6 +108,17 @@ impl<'q> Log<'q> {
         let earliest = self.cluster.earliest_offset(self.topic, partition).await?;
         let end = self.cluster.latest_offset(self.topic, partition).await?;
         Ok((earliest, end))
+    }
+
+    pub(super) async fn described(&self, partition: i32) -> Result<PartitionRange, QueryError> {
+        let (earliest, end) = self.range(partition).await?;
+        let leader = self.cluster.known_leader(self.topic, partition);
+        Ok(PartitionRange {
+            partition,
+            earliest,
+            end,
+            leader: leader.map(|broker| broker.id),
+        })
     }
 
     pub(super) async fn offset(

@@ -19,6 +19,7 @@ use super::log::{AppendError, LogChunk, LogRecord, RegistryLog};
 use super::log_record::WriteId;
 use super::messages::TaskReply;
 use super::repair::{Progress, Repair};
+use super::replicas::{ReplicasHandle, ReplicasWriter};
 use super::status::{StatusHandle, StatusWriter};
 use super::table::Table;
 use super::tail::{Tail, TailReport};
@@ -41,6 +42,8 @@ pub struct TaskRegistryActor {
     status_handle: StatusHandle,
     notes: NotesWriter,
     pub(super) notes_handle: TopicNotesHandle,
+    replicas: ReplicasWriter,
+    replicas_handle: ReplicasHandle,
     observers: Vec<TaskObserver>,
     tail: Option<JoinHandle<()>>,
     outage: Outage,
@@ -56,6 +59,7 @@ impl TaskRegistryActor {
     ) -> (Self, TaskTable, StatusHandle) {
         let (status, status_handle) = StatusWriter::new();
         let (notes, notes_handle) = NotesWriter::new();
+        let (replicas, replicas_handle) = ReplicasWriter::new();
         let shared = TaskTable::default();
         let actor = Self {
             log,
@@ -69,6 +73,8 @@ impl TaskRegistryActor {
             status_handle: status_handle.clone(),
             notes,
             notes_handle,
+            replicas,
+            replicas_handle,
             observers,
             tail: None,
             outage: Outage::default(),
@@ -79,6 +85,11 @@ impl TaskRegistryActor {
     /// What is known of topics, kept up to date.
     pub fn topic_notes(&self) -> TopicNotesHandle {
         self.notes_handle.clone()
+    }
+
+    /// The replicas that told of themselves, kept up to date.
+    pub fn replicas(&self) -> ReplicasHandle {
+        self.replicas_handle.clone()
     }
 
     /// Refuses calls until the log has been read.
@@ -200,6 +211,7 @@ impl TaskRegistryActor {
         }
         self.table.advance(chunk.next_offset);
         self.notes.show(self.table.position(), self.table.notes());
+        self.replicas.show(self.table.replicas());
         self.high_watermark = chunk.high_watermark;
         // The table first, then the answers: who is told of a pause may rely on it.
         for task in &touched {
@@ -232,6 +244,7 @@ impl TaskRegistryActor {
         self.high_watermark = table.position();
         self.table = table;
         self.notes.show(self.table.position(), self.table.notes());
+        self.replicas.show(self.table.replicas());
         let all = self.table.all();
         let ids: HashSet<TaskId> = all
             .iter()

@@ -38,6 +38,7 @@ mod merge;
 mod messages;
 mod read_back;
 mod repair;
+mod replicas;
 mod settle;
 mod status;
 pub mod table;
@@ -57,6 +58,7 @@ pub use memory_log::{AppendFault, MemoryLog};
 pub use messages::{
     CreateTask, DeleteTask, ModifyTask, PauseTask, ResumeTask, StopRegistry, TaskReply,
 };
+pub use replicas::{ANNOUNCE_EVERY, Announce, ReplicaSign, ReplicasHandle};
 pub use status::{RegistryStatus, StatusHandle};
 pub use task_table::{TaskChange, TaskEntry, TaskObserver, TaskRef, TaskTable};
 pub use topic_notes::{NoteTopic, TopicKey, TopicNotes, TopicNotesHandle};
@@ -70,6 +72,8 @@ pub struct Registry {
     pub table: TaskTable,
     /// What is known of topics.
     pub notes: TopicNotesHandle,
+    /// The replicas that told of themselves.
+    pub replicas: ReplicasHandle,
     /// The registry's health.
     pub status: StatusHandle,
 }
@@ -86,11 +90,12 @@ impl Registry {
         observers: Vec<TaskObserver>,
     ) -> Self {
         let (actor, table, status) = TaskRegistryActor::new(log, config, observers);
-        let notes = actor.topic_notes();
+        let (notes, replicas) = (actor.topic_notes(), actor.replicas());
         Self {
             addr: actor.start(),
             table,
             notes,
+            replicas,
             status,
         }
     }

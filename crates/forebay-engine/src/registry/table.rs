@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 use super::log::LogRecord;
 use super::log_record::{KeyKind, RunValue, SpecValue, WriteId};
+use super::replicas::SeenReplicas;
 use super::topic_notes::NotesByTopic;
 use crate::task::{RunState, Task, TaskId};
 
@@ -96,6 +97,7 @@ pub struct Table {
     position: i64,
     live: usize,
     notes: NotesByTopic,
+    replicas: SeenReplicas,
     warned_unknown_key: bool,
 }
 
@@ -114,7 +116,7 @@ impl Table {
     pub fn apply(&mut self, offset: i64, record: &LogRecord) -> Option<Applied> {
         self.advance(offset.saturating_add(1));
         let Some((kind, task)) = KeyKind::parse(&record.key) else {
-            if self.notes.apply(offset, record) {
+            if self.notes.apply(offset, record) || self.replicas.apply(record) {
                 return None;
             }
             self.warn_unknown_key(offset, &record.key);
@@ -155,6 +157,11 @@ impl Table {
             was_gone,
             replaced,
         })
+    }
+
+    /// The replicas that told of themselves.
+    pub(super) fn replicas(&self) -> &SeenReplicas {
+        &self.replicas
     }
 
     /// What is known of topics.
