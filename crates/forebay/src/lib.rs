@@ -8,7 +8,8 @@
 //! | [`client`] | commands that call the API: `send`, `message`, `task` |
 //! | [`credentials`] | who may call |
 //! | `http` | the API listener: a request's way to the engine and back |
-//! | `admin` | metrics and probes |
+//! | `admin` | the admin listener: metrics and probes |
+//! | `console` | pages for people, on the admin listener |
 //! | `embedded` | the broker of a replica that was given no Kafka |
 //! | `tls` | the listeners' certificates, kept current |
 //! | [`startup`] | all wiring, in one place |
@@ -22,6 +23,7 @@ pub mod cli;
 pub mod client;
 pub mod command;
 pub mod config;
+mod console;
 pub mod credentials;
 mod embedded;
 mod file_watch;
@@ -30,6 +32,7 @@ mod http;
 mod lifecycle;
 mod logging;
 mod open_files;
+mod presence;
 mod recorder;
 pub mod shutdown;
 pub mod startup;

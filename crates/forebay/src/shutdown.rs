@@ -62,6 +62,7 @@ impl Running {
             tracing::warn!("the grace is over, open connections are cut");
         }
         drop(self.api_socket);
+        self.presence.leave(last).await;
         self.engine.shutdown().await;
         if let Some(embedded) = self.embedded {
             // What it has acknowledged needs nothing more than the next start.

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use actix_server::ServerHandle;
+use actix_web::web;
 use forebay_engine::security::{SaslMechanism, Security, SecurityFileError};
 use forebay_engine::{Engine, EngineConfig, InstanceConfig as EngineInstance, telemetry};
 use socket2::{Domain, Protocol, Socket, Type};
@@ -12,12 +13,14 @@ use tokio::task::JoinHandle;
 
 use crate::admin::{self, AdminState};
 use crate::config::{Config, TlsFiles};
+use crate::console::{Console, Place, Places};
 use crate::credentials::{self, CredentialStore, CredentialsError};
 use crate::embedded::{EmbeddedBroker, EmbeddedError, QUICKSTART_DATAHUB};
 use crate::http::{
     self, ClockSkew, ConnectionCount, Listener, ProblemLog, RequestMetrics, RequestSettings, Shared,
 };
 use crate::lifecycle::Lifecycle;
+use crate::presence::Presence;
 use crate::tls::{TlsError, WatchedCertificates};
 use crate::{open_files, recorder};
 
@@ -78,6 +81,8 @@ pub struct Running {
     pub admin: SocketAddr,
     /// Who may call.
     pub credentials: Arc<CredentialStore>,
+    pub(crate) console: web::Data<Console>,
+    pub(crate) presence: Presence,
     pub(crate) engine: Engine,
     pub(crate) embedded: Option<EmbeddedBroker>,
     pub(crate) lifecycle: Lifecycle,
@@ -90,6 +95,17 @@ pub struct Running {
 }
 
 impl Running {
+    /// An address that signs one person in at the console, once, within a
+    /// quarter of an hour, as the first credential of the file.
+    ///
+    /// # Errors
+    /// When the credentials cannot be read.
+    pub fn one_time_link(&self) -> Result<String, CredentialsError> {
+        let (secret_id, _) = credentials::first_credential(self.credentials.path())?;
+        let path = self.console.one_time_path(&secret_id);
+        Ok(format!("{}{path}", self.admin_place().0))
+    }
+
     /// Whether the access point that comes with a new data directory is there.
     pub(crate) fn has_quickstart(&self) -> bool {
         let tasks = self.engine.tasks();
@@ -155,11 +171,19 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         problems: ProblemLog::default(),
         settings: RequestSettings::new(&config),
     });
+    let places = Places {
+        api: Place::new(api.address, api_tls.as_ref()),
+        admin: Place::new(admin.address, admin_tls.as_ref()),
+    };
+    let presence = Presence::new(engine.clone(), api.address);
+    let console = Console::new(Arc::clone(&shared), places, presence.name(), &config.admin);
+    let console = web::Data::new(console);
     let admin_state = AdminState {
         engine: engine.clone(),
         lifecycle: lifecycle.clone(),
         metrics: metrics.clone(),
         disk: embedded.as_ref().map(EmbeddedBroker::disk_space),
+        console: console.clone(),
     };
     let (api_address, admin_address) = (api.address, admin.address);
     let api_socket = api
@@ -189,6 +213,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let mut background = vec![
         actix_rt::spawn(credentials::keep_current(Arc::clone(&credentials))),
         actix_rt::spawn(recorder::upkeep(metrics, shared, disk)),
+        actix_rt::spawn(presence.clone().keep_announced(lifecycle.clone())),
     ];
     for watched in [api_tls, admin_tls].into_iter().flatten() {
         background.push(actix_rt::spawn(watched.keep_current()));
@@ -197,6 +222,8 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         api: api_address,
         admin: admin_address,
         credentials,
+        console,
+        presence,
         engine,
         embedded,
         lifecycle,

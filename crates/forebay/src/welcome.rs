@@ -20,7 +20,7 @@ pub(crate) fn text(running: &Running) -> String {
     let mut text = format!(
         "Forebay {version}\n\
          API          {api}{api_note}\n\
-         Admin        {admin}   /metrics /livez /readyz{admin_note}\n",
+         Admin        {admin}   console, /metrics /livez /readyz{admin_note}\n",
         version = env!("CARGO_PKG_VERSION"),
     );
     let kind = if running.embedded.is_some() {
@@ -44,11 +44,25 @@ pub(crate) fn text(running: &Running) -> String {
     }
     writeln!(
         text,
-        "Credentials  {credentials}{made}\nTry it       {}",
+        "Credentials  {credentials}{made}\n{}Try it       {}",
+        sign_in_line(running),
         command_to_try(running)
     )
     .expect("writing to a String cannot fail");
     text
+}
+
+/// How a newcomer gets into the console without looking for the credentials.
+/// Only of credentials just made: whoever restarts a replica has them already,
+/// and its output may go to a log that others read.
+fn sign_in_line(running: &Running) -> String {
+    if !running.credentials.made_now() {
+        return String::new();
+    }
+    running.one_time_link().map_or_else(
+        |_| String::new(),
+        |link| format!("Sign in      {link}   works once, for 15 minutes\n"),
+    )
 }
 
 /// A command that works as it stands, in another terminal and in any folder.
@@ -90,7 +104,7 @@ impl Running {
     }
 
     /// The same for the admin listener.
-    fn admin_place(&self) -> (String, &'static str) {
+    pub(crate) fn admin_place(&self) -> (String, &'static str) {
         place(self.admin, self.config.admin.tls.is_some())
     }
 }

@@ -129,6 +129,14 @@ fn serves_and_stops_on_sigterm() {
         welcome.contains("forebay-data/credentials.toml (made just now)"),
         "{welcome}"
     );
+    let link = welcome.split_once("/login#once=");
+    let (before, token) = link.unwrap_or_else(|| panic!("no link in {welcome}"));
+    assert!(
+        before.contains("Sign in      http://127.0.0.1:"),
+        "{welcome}"
+    );
+    let token = token.split_whitespace().next().unwrap();
+    assert_eq!(token.len(), 43, "{welcome}");
     let made = std::fs::read_to_string(folder.path().join("forebay-data/credentials.toml"));
     let made = made.unwrap();
     signal(&child.0, "-TERM");
@@ -146,6 +154,10 @@ fn serves_and_stops_on_sigterm() {
         assert!(json["level"].is_string(), "{line}");
     }
     assert!(log.contains("draining"), "{log}");
+    assert!(
+        !log.contains(token),
+        "the link is for the person at the terminal"
+    );
     let key = made
         .lines()
         .find(|line| line.starts_with("secret_key"))
@@ -155,6 +167,12 @@ fn serves_and_stops_on_sigterm() {
         !log.contains(key) && !welcome.contains(key),
         "a secret was shown"
     );
+
+    // Whoever starts it again has the credentials already.
+    let (mut again, welcome) = serve(&folder, &["--config", "f.toml"]);
+    assert!(!welcome.contains("once="), "{welcome}");
+    signal(&again.0, "-TERM");
+    assert_eq!(wait(&mut again.0).code(), Some(0));
 }
 
 #[test]

@@ -22,7 +22,7 @@ async fn without_kafka_it_lives_and_says_why_it_is_not_ready() {
     let json: serde_json::Value = serde_json::from_slice(&ready.body).unwrap();
     assert_eq!(json["status"], "not ready");
     assert!(json["reasons"][0].is_string(), "{json}");
-    assert_eq!(replica.admin("/").await.status, 404);
+    assert_eq!(replica.admin("/nowhere").await.status, 404);
     replica.stop().await;
 }
 

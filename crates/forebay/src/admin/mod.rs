@@ -1,4 +1,4 @@
-//! The admin listener: metrics and probes (later the console).
+//! The admin listener: the console, metrics and probes.
 
 mod probes;
 
@@ -14,6 +14,7 @@ use actix_web::{App, HttpResponse, web};
 use forebay_broker::DiskSpace;
 use forebay_engine::Engine;
 
+use crate::console::{self, Console, security_headers};
 use crate::http::Listener;
 use crate::lifecycle::Lifecycle;
 use crate::recorder::Exposition;
@@ -31,6 +32,7 @@ pub(crate) struct AdminState {
     pub(crate) metrics: Exposition,
     /// The embedded broker's, where there is one.
     pub(crate) disk: Option<DiskSpace>,
+    pub(crate) console: web::Data<Console>,
 }
 
 /// Serves `socket` on one worker until the server is stopped.
@@ -46,6 +48,8 @@ pub(crate) fn serve(
     listener.serve(builder, socket, move || {
         let app = App::new()
             .app_data(web::Data::new(state.clone()))
+            .wrap(security_headers())
+            .configure(console::routes(state.console.clone()))
             .route("/metrics", web::get().to(metrics))
             .route("/livez", web::get().to(probes::livez))
             .route("/readyz", web::get().to(probes::readyz));

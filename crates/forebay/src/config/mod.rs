@@ -35,7 +35,7 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// API listener.
     pub http: HttpConfig,
-    /// Admin listener: metrics and probes.
+    /// Admin listener: console, metrics and probes.
     pub admin: AdminConfig,
     /// Who may call, and how strictly it is checked.
     pub auth: AuthConfig,
@@ -89,10 +89,15 @@ pub struct TlsFiles {
 /// `[admin]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdminConfig {
-    /// Address of metrics and probes; port 0 takes a free one.
+    /// Address of console, metrics and probes; port 0 takes a free one.
     pub listen: SocketAddr,
     /// `None` serves in the clear.
     pub tls: Option<TlsFiles>,
+    /// Whoever has signed in at the console and does nothing for so long has to
+    /// sign in again.
+    pub session_idle: Duration,
+    /// And after so long in any case.
+    pub session_max: Duration,
 }
 
 /// `[auth]`
@@ -216,6 +221,8 @@ impl Default for AdminConfig {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8081)),
             tls: None,
+            session_idle: Duration::from_secs(3600),
+            session_max: Duration::from_secs(12 * 3600),
         }
     }
 }

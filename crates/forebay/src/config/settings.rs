@@ -54,7 +54,7 @@ fn is_topic_name(text: &str) -> bool {
 }
 
 /// All settings but `[[instance]]`, in the order of the documentation.
-pub(super) const SETTINGS: [Setting; 23] = [
+pub(super) const SETTINGS: [Setting; 25] = [
     Setting {
         key: "data_dir",
         allowed: "a path",
@@ -143,6 +143,24 @@ pub(super) const SETTINGS: [Setting; 23] = [
         allowed: "a PEM file with the certificate's private key",
         set: |c, v| set_path(&mut c.admin.tls.get_or_insert_default().key, v),
         show: |c| shown(c.admin.tls.as_ref().map(|tls| &tls.key)),
+    },
+    Setting {
+        key: "admin.session_idle",
+        allowed: "a duration from 1m to 7d",
+        set: |c, v| {
+            c.admin.session_idle = seconds(v, 60, 604_800)?;
+            Some(())
+        },
+        show: |c| duration_text(c.admin.session_idle),
+    },
+    Setting {
+        key: "admin.session_max",
+        allowed: "a duration from 1m to 30d",
+        set: |c, v| {
+            c.admin.session_max = seconds(v, 60, 2_592_000)?;
+            Some(())
+        },
+        show: |c| duration_text(c.admin.session_max),
     },
     Setting {
         key: "auth.credentials",

@@ -10,15 +10,20 @@ use super::raw_request::{Head, RawRequest};
 use super::shared::Shared;
 use crate::credentials::Credential;
 
-/// A caller whose signature was right.
+/// A caller whose signature was right, or who has signed in.
 #[derive(Debug)]
-pub(super) struct Caller(Arc<Credential>);
+pub(crate) struct Caller(Arc<Credential>);
 
 impl Caller {
+    /// One who has proved to own the credential.
+    pub(crate) fn new(credential: Arc<Credential>) -> Self {
+        Self(credential)
+    }
+
     /// # Errors
     /// AuthFailure.UnauthorizedOperation when the credential's scope lacks
     /// the action.
-    pub(super) fn may(&self, action: Action) -> Result<(), ApiError> {
+    pub(crate) fn may(&self, action: Action) -> Result<(), ApiError> {
         if self.0.scope().allows_action(action.as_str()) {
             Ok(())
         } else {
@@ -28,7 +33,7 @@ impl Caller {
 
     /// # Errors
     /// AuthFailure.UnauthorizedOperation when its scope lacks the access point.
-    pub(super) fn may_use(&self, datahub_id: &str) -> Result<(), ApiError> {
+    pub(crate) fn may_use(&self, datahub_id: &str) -> Result<(), ApiError> {
         if self.sees(datahub_id) {
             Ok(())
         } else {
@@ -51,12 +56,12 @@ impl Caller {
     }
 
     /// Whether its scope holds every access point that there can be.
-    pub(super) fn sees_every_datahub(&self) -> bool {
+    pub(crate) fn sees_every_datahub(&self) -> bool {
         self.0.scope().allows_every_datahub()
     }
 
     /// Whether its scope holds the access point.
-    pub(super) fn sees(&self, datahub_id: &str) -> bool {
+    pub(crate) fn sees(&self, datahub_id: &str) -> bool {
         self.0.scope().allows_datahub(datahub_id)
     }
 }

@@ -34,10 +34,10 @@ use super::topic_actions;
 use crate::lifecycle::Phase;
 
 /// Reserved for a request besides its head and body: bookkeeping, answer.
-const OVERHEAD_BYTES: usize = 2048;
+pub(super) const OVERHEAD_BYTES: usize = 2048;
 
 /// Part of the deadline kept for making and sending the answer.
-const ANSWER_TIME: Duration = Duration::from_millis(50);
+pub(super) const ANSWER_TIME: Duration = Duration::from_millis(50);
 
 /// One HTTP worker.
 pub(super) struct Worker {
@@ -91,12 +91,8 @@ impl Worker {
 
     /// Counts an answer, and logs it if the trouble is ours.
     fn record(&self, answer: &Answer, id: RequestId, elapsed: Duration) {
-        let code = answer.error.as_ref().map(|error| error.code);
-        self.shared.metrics.answered(answer.action, code, elapsed);
-        if let Some(error) = &answer.error {
-            let action = answer.action.map_or("other", Action::as_str);
-            self.shared.problems.answered(action, error, id.as_str());
-        }
+        self.shared
+            .record(answer.action, answer.error.as_ref(), id.as_str(), elapsed);
     }
 
     async fn answer(&self, request: &mut ServiceRequest, id: RequestId) -> Answer {
@@ -174,7 +170,7 @@ impl Worker {
                     request = again;
                 }
                 Some(Ok(Accepted::TaskAction(action))) => {
-                    return Box::pin(self.act(action, id)).await;
+                    return Box::pin(act(action, &self.shared, id)).await;
                 }
                 Some(Err(refused)) => return Answer::error(refused.action, refused.error, id),
                 None => return Answer::error(None, error::worker_died(), id),
@@ -196,21 +192,6 @@ impl Worker {
             }
             tokio::task::yield_now().await;
         }
-    }
-
-    /// Any action but SendMessage.
-    async fn act(&self, action: TaskAction, id: RequestId) -> Answer {
-        let name = action.action;
-        if message_actions::reads_messages(name) {
-            let result = message_actions::run(action, &self.shared, id.as_str()).await;
-            return Answer::of_query(name, result, id);
-        }
-        if topic_actions::is_about_topics(name) {
-            let result = topic_actions::run(action, &self.shared, id.as_str()).await;
-            return Answer::of(name, result, id);
-        }
-        let result = action.run(&self.shared, id.as_str()).await;
-        Answer::of(name, result, id)
     }
 
     /// Refuses a request whose body has not been read, holding nothing.
@@ -246,11 +227,26 @@ impl Worker {
     }
 }
 
+/// Any action but SendMessage.
+pub(super) async fn act(action: TaskAction, shared: &Shared, id: RequestId) -> Answer {
+    let name = action.action;
+    if message_actions::reads_messages(name) {
+        let result = message_actions::run(action, shared, id.as_str()).await;
+        return Answer::of_query(name, result, id);
+    }
+    if topic_actions::is_about_topics(name) {
+        let result = topic_actions::run(action, shared, id.as_str()).await;
+        return Answer::of(name, result, id);
+    }
+    let result = action.run(shared, id.as_str()).await;
+    Answer::of(name, result, id)
+}
+
 /// Waits for a topic that nothing was sent to before.
 ///
 /// # Errors
 /// When it is not there by the deadline; nothing was handed over.
-async fn loaded(topic: &Topic, deadline: Instant) -> Result<(), ApiError> {
+pub(super) async fn loaded(topic: &Topic, deadline: Instant) -> Result<(), ApiError> {
     let ready = timeout_at(deadline, topic.ready()).await;
     let in_time = Instant::now() < deadline;
     match ready {

@@ -83,7 +83,7 @@ pub(super) fn unreadable_now(reason: impl std::fmt::Display) -> ApiError {
 
 /// The SDK lists FailedOperation for queries: whatever the log itself answers.
 /// What was asked wrongly, or of a Kafka that is away, has its usual code.
-pub(super) fn query(error: QueryError, instance: &str) -> ApiError {
+pub(crate) fn query(error: QueryError, instance: &str) -> ApiError {
     let code = match &error {
         QueryError::UnknownInstance(id) => {
             return ApiError::new(
@@ -122,7 +122,7 @@ pub(super) fn query(error: QueryError, instance: &str) -> ApiError {
 
 /// Topics that Kafka and Forebay keep for themselves (`__consumer_offsets`,
 /// the task registry).
-pub(super) fn reserved_topic(topic: &str) -> ApiError {
+pub(crate) fn reserved_topic(topic: &str) -> ApiError {
     ApiError::new(
         ErrorCode::UnsupportedOperation,
         format!("the topic [{topic}] is internal: Kafka and Forebay keep it for themselves"),

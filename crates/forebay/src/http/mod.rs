@@ -12,6 +12,7 @@ mod http2;
 mod ingress;
 mod listener;
 mod message_actions;
+mod on_behalf;
 mod problem_log;
 mod raw_request;
 mod reply;
@@ -36,12 +37,16 @@ use actix_service::map_config;
 use actix_web::App;
 use actix_web::dev::{AppConfig, ServiceRequest, fn_service};
 
+pub(crate) use authenticate::Caller;
 pub(crate) use clock_skew::ClockSkew;
 pub(crate) use connection::ConnectionCount;
+pub(crate) use error::{query as query_error, reserved_topic};
 pub(crate) use listener::Listener;
+pub(crate) use on_behalf::act_for;
 pub(crate) use problem_log::ProblemLog;
 pub(crate) use request_metrics::RequestMetrics;
 pub(crate) use shared::{RequestSettings, Shared};
+pub(crate) use topic_scope::check_open;
 
 use dispatch::Worker;
 

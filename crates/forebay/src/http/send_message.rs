@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use forebay_api::answer::{MessageIds, PartlyStored};
 use forebay_api::{Action, ApiError, ErrorCode, SendMessageRequest};
+use forebay_engine::activity::Refusal;
+use forebay_engine::clock::unix_millis;
 use forebay_engine::delivery::{Delivery, MessageOutcome, Report};
 use forebay_engine::task::TaskSpec;
 use forebay_engine::{Engine, OutgoingMessage, SubmitError, Topic};
@@ -40,15 +42,16 @@ pub(super) fn submit(
     let Some(task) = shared.engine.tasks().lookup(datahub_id) else {
         return Err(no_such_task(shared, datahub_id));
     };
-    let count_refused = || {
+    let count_refused = |refusal| {
         let metrics = shared.engine.task_metrics(&task);
         metrics.refused(request.messages.len() as u64);
+        metrics.activity.refused(raw.received_ms, refusal);
     };
     if task.is_deleted() {
         return Err(ApiError::datahub_not_found(datahub_id));
     }
     if !task.is_running() {
-        count_refused();
+        count_refused(Refusal::Suspended);
         return Err(ApiError::task_suspended(datahub_id));
     }
     let messages: Vec<OutgoingMessage<'_>> = request
@@ -73,7 +76,7 @@ pub(super) fn submit(
                 SubmitError::InstanceMemory { .. } => shared.metrics.shed_memory.increment(1),
                 _ => {}
             }
-            count_refused();
+            count_refused(kind(&error));
             Err(refused(error, datahub_id))
         }
     }
@@ -86,6 +89,15 @@ fn no_such_task(shared: &Shared, datahub_id: &str) -> ApiError {
         return not_stored("the tasks have not been read from Kafka yet");
     }
     ApiError::datahub_not_found(datahub_id)
+}
+
+fn kind(error: &SubmitError) -> Refusal {
+    match error {
+        SubmitError::OverQpsLimit(_) | SubmitError::InstanceMemory { .. } => Refusal::OverLimit,
+        SubmitError::TopicGone(_) => Refusal::TopicGone,
+        SubmitError::MessageTooLarge { .. } => Refusal::Invalid,
+        SubmitError::UnknownInstance(_) | SubmitError::TopicNotLoaded(_) => Refusal::NotStored,
+    }
 }
 
 fn refused(error: SubmitError, datahub_id: &str) -> ApiError {
@@ -131,6 +143,7 @@ pub(super) fn answer(
     let (datahub_id, topic) = (datahub_id.as_str(), spec.target.topic.as_str());
     let received_ms = report.received_ms();
     if report.all_stored() {
+        report.show(unix_millis(), None);
         let mut ids = MessageIds::new(datahub_id, topic, received_ms, report.len());
         for outcome in report.outcomes() {
             if let MessageOutcome::Stored {
@@ -144,7 +157,13 @@ pub(super) fn answer(
         }
         return Ok(ids.finish(request_id));
     }
-    Err(failure(datahub_id, topic, received_ms, report.outcomes()))
+    let error = failure(datahub_id, topic, received_ms, report.outcomes());
+    let refusal = match error.code {
+        ErrorCode::ResourceUnavailableKafkaStorageError => Refusal::NotStored,
+        _ => Refusal::Unknown,
+    };
+    report.show(unix_millis(), Some(refusal));
+    Err(error)
 }
 
 /// Adds what is known to be wrong with the task's instance: that a deadline has

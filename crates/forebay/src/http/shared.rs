@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use forebay_api::tc3::Verifier;
+use forebay_api::{Action, ApiError};
 use forebay_engine::Engine;
 
 use super::body::BodyPace;
@@ -23,6 +24,24 @@ pub(crate) struct Shared {
     pub(crate) clock_skew: ClockSkew,
     pub(crate) problems: ProblemLog,
     pub(crate) settings: RequestSettings,
+}
+
+impl Shared {
+    /// Counts an answer, and logs it if the trouble is ours.
+    pub(super) fn record(
+        &self,
+        action: Option<Action>,
+        error: Option<&ApiError>,
+        request_id: &str,
+        elapsed: Duration,
+    ) {
+        let code = error.map(|error| error.code);
+        self.metrics.answered(action, code, elapsed);
+        if let Some(error) = error {
+            let action = action.map_or("other", Action::as_str);
+            self.problems.answered(action, error, request_id);
+        }
+    }
 }
 
 /// The settings that requests need.

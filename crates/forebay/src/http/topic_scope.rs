@@ -64,7 +64,7 @@ pub(super) fn open_topics(
 /// # Errors
 /// UnauthorizedOperation where it is not, whether or not there is such a
 /// topic; and as [`open_topics`].
-pub(super) fn check_open(
+pub(crate) fn check_open(
     shared: &Shared,
     caller: &Caller,
     instance: &str,

@@ -65,13 +65,17 @@ impl Certificates {
         &self.files
     }
 
+    /// When the present one expires, Unix seconds.
+    pub(crate) fn not_after(&self) -> i64 {
+        self.current.load().validity.not_after
+    }
+
     #[allow(
         clippy::cast_precision_loss,
         reason = "seconds of this millennium are exact in a float"
     )]
     fn show(&self) {
-        let not_after = self.current.load().validity.not_after;
-        self.not_after.set(not_after as f64);
+        self.not_after.set(self.not_after() as f64);
     }
 
     /// Says so if it has expired, or soon will have.

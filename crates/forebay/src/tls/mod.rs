@@ -9,6 +9,6 @@ mod expiry;
 mod load;
 mod watch;
 
-use certificates::Certificates;
+pub(crate) use certificates::Certificates;
 pub use load::TlsError;
 pub(crate) use watch::WatchedCertificates;

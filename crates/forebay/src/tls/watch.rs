@@ -37,6 +37,11 @@ impl WatchedCertificates {
         })
     }
 
+    /// What is watched.
+    pub(crate) fn certificates(&self) -> Arc<Certificates> {
+        Arc::clone(&self.certificates)
+    }
+
     /// How handshakes are done.
     pub(crate) fn server_config(&self) -> Arc<ServerConfig> {
         self.certificates.server_config()
