@@ -12,6 +12,7 @@
 //! * [`python_sdk_or_skip`] and [`PythonSdk`]: the genuine Tencent Cloud SDK and
 //!   librdkafka, in Python.
 //! * [`sdk_or_skip`] and [`SdkHome`]: the genuine SDKs of all four languages.
+//! * [`browser_or_skip`] and [`Browser`]: headless Chromium, driven over WebDriver.
 //! * [`CountingRelay`]: counts connections and bytes on their way to a server.
 //! * [`TcpBalancer`]: spreads connections over the replicas that are ready.
 //!
@@ -22,6 +23,9 @@
 //! test panics, and also when the test process itself is killed.
 
 mod await_condition;
+mod axe;
+mod browser;
+mod browser_driver;
 mod child_output;
 mod cluster;
 mod cluster_admin;
@@ -45,6 +49,9 @@ mod wire_client;
 mod wire_log;
 
 pub use await_condition::await_condition;
+pub use axe::{Axe, axe_or_skip};
+pub use browser::Browser;
+pub use browser_driver::{BrowserDriver, browser_or_skip};
 pub use cluster::{KafkaCluster, Options};
 pub use counting_relay::CountingRelay;
 pub use gate::programs_or_skip;
