@@ -185,7 +185,14 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SecurityFil
     let pem = read_file(path, MAX_PEM_FILE)?;
     let refuse = |reason: String| SecurityFileError(format!("{}: {reason}", path.display()));
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    let found = found.map_err(|error| refuse(format!("not valid PEM: {error}")))?;
+    // Not in the parser's words, here and below: they quote the line, and that
+    // may be a whole key, of a file that has lost its line ends.
+    let found = found.map_err(|_| {
+        refuse(
+            "not valid PEM: expected BEGIN and END in lines of their own, and base64 between them"
+                .to_owned(),
+        )
+    })?;
     if found.is_empty() {
         return Err(refuse(
             "expected certificates as PEM (BEGIN CERTIFICATE), found none".to_owned(),
@@ -196,7 +203,6 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, SecurityFil
 
 fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, SecurityFileError> {
     let pem = read_file(path, MAX_PEM_FILE)?;
-    // The parser's own words could show what is in the file.
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
         SecurityFileError(format!(
             "{}: expected a private key as PEM, not encrypted (PKCS#8, PKCS#1 or SEC1)",
@@ -308,6 +314,17 @@ mod tests {
             "{}",
             fixture.error()
         );
+        let one_line = one.key.replace('\n', "");
+        fixture.write("key", &one_line);
+        assert!(fixture.error().len() < 300, "{}", fixture.error());
+        fixture.write("cert", &one_line);
+        assert!(fixture.error().len() < 300, "{}", fixture.error());
+        assert!(
+            fixture.error().contains("lines of their own"),
+            "{}",
+            fixture.error()
+        );
+        fixture.write("cert", &one.cert);
         fixture.write("key", &other.key);
         assert!(
             fixture.error().contains("do not go together"),

@@ -136,7 +136,7 @@ impl OneInstance {
             ..Self::default()
         };
         let Value::Table(table) = block else {
-            return Err(refused("instance", &block.to_string(), origin, "a table"));
+            return Err(refused("instance", block.type_str(), origin, "a table"));
         };
         for (name, value) in table {
             match (name.as_str(), value) {

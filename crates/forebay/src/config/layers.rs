@@ -195,7 +195,8 @@ fn apply_file(
             ("instance", _) => {
                 return Err(ConfigError::Value {
                     key: "instance".to_owned(),
-                    value: value.to_string().trim().to_owned(),
+                    // It may hold a password.
+                    value: value.type_str().to_owned(),
                     origin,
                     allowed: "tables written as [[instance]]",
                 });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::crypto::CryptoProvider;
-use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use x509_cert::Certificate;
@@ -108,7 +108,7 @@ fn chain(section: &str, path: &Path) -> Result<Vec<CertificateDer<'static>>, Tls
     let found = match chain {
         Ok(chain) if !chain.is_empty() => return Ok(chain),
         Ok(_) => "found no certificate".to_owned(),
-        Err(error) => format!("found what is no PEM: {error}"),
+        Err(error) => pem_problem(&error).to_owned(),
     };
     Err(TlsError::Content {
         key,
@@ -125,8 +125,18 @@ fn private_key(section: &str, path: &Path) -> Result<PrivateKeyDer<'static>, Tls
         key,
         path: path.to_owned(),
         expected: "a private key in PEM (PKCS#8, PKCS#1 or SEC 1), not encrypted",
-        found: format!("found none: {error}"),
+        found: pem_problem(&error).to_owned(),
     })
+}
+
+/// Not in the parser's words: they quote the line, and in a file that has lost
+/// its line ends that is the key.
+fn pem_problem(error: &pem::Error) -> &'static str {
+    match error {
+        pem::Error::NoItemsFound => "found none",
+        pem::Error::Base64Decode(_) => "found what is no base64 between its BEGIN and END",
+        _ => "found a BEGIN without its END; each has to stand in a line of its own",
+    }
 }
 
 fn read(key: &str, path: &Path) -> Result<Vec<u8>, TlsError> {
@@ -158,4 +168,40 @@ fn validity(certificate: &CertificateDer<'_>) -> Result<Validity, String> {
         not_before: seconds(validity.not_before),
         not_after: seconds(validity.not_after),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_error_quotes_a_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key.pem");
+        let (begin, end) = ("-----BEGIN PRIVATE KEY-----", "-----END PRIVATE KEY-----");
+        for (text, expected) in [
+            (format!("{begin}MIGHAgEA{end}"), "a line of its own"),
+            (format!("{begin} MIGHAgEA {end}\n"), "a line of its own"),
+            (format!("{begin}MIGHAgEA"), "a line of its own"),
+            (format!("{begin}\nMIGHAgEA\n"), "a line of its own"),
+            (format!("{begin}\nMIGH!AgEA\n{end}\n"), "no base64"),
+            ("MIGHAgEA".to_owned(), "found n"),
+        ] {
+            std::fs::write(&path, &text).unwrap();
+            let errors = [
+                private_key("http.tls", &path).unwrap_err(),
+                chain("http.tls", &path).unwrap_err(),
+            ];
+            let quoted = format!("{:?}", b"MIGH");
+            for error in errors {
+                let (shown, debug) = (error.to_string(), format!("{error:?}"));
+                assert!(shown.contains(expected), "{text}: {shown}");
+                for said in [shown, debug] {
+                    let quotes =
+                        said.contains("MIGH") || said.contains(quoted.trim_matches(['[', ']']));
+                    assert!(!quotes, "{text}: {said}");
+                }
+            }
+        }
+    }
 }

@@ -91,6 +91,15 @@ fn no_error_shows_a_password() {
         let error = block(text).unwrap_err();
         assert!(!error.contains("31337"), "{text}: {error}");
     }
+    for text in [
+        "[instance]\nsasl.password = \"hunter2-31337\"",
+        "instance = [\"hunter2-31337\"]",
+        "instance = \"hunter2-31337\"",
+    ] {
+        let error = resolve(text, &[]).unwrap_err();
+        assert!(!error.contains("31337"), "{text}: {error}");
+        assert!(error.contains("table"), "{text}: {error}");
+    }
     let error = block("x\n").unwrap_err();
     assert!(error.contains("line 4"), "{error}");
 }
