@@ -432,6 +432,19 @@ fn client_commands_call_by_https() {
     let (code, _, err) = command(&folder, &wrong, &[]);
     assert_eq!(code, 2, "{err}");
     assert!(err.contains("found none"), "{err}");
+    let in_the_clear = endpoint.replace("https:", "http:");
+    let list_in_the_clear = ["task", "list", "--endpoint", &in_the_clear];
+    let (code, _, err) = command(&folder, &list_in_the_clear, &[]);
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("by http:// or https://"), "{err}");
+    let admin = format!("https://{}", forebay.admin);
+    let (code, _, err) = command(
+        &folder,
+        &["task", "list", "--endpoint", &admin],
+        &by_variable,
+    );
+    assert_eq!(code, 1, "{err}");
+    assert!(err.contains("by http:// or https://"), "{err}");
     // SIGHUP takes what is there, at once.
     ca.write(&pair, "second", 30);
     forebay.signal("-HUP");

@@ -138,6 +138,9 @@ impl ApiClient {
                 reason,
             };
         }
+        if is_other_protocol(error) {
+            return self.not_the_api(error.to_string());
+        }
         let before_connected = match error {
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
             ureq::Error::Timeout(limit) => matches!(limit, Timeout::Resolve | Timeout::Connect),
@@ -160,10 +163,20 @@ impl ApiClient {
 
 /// Found during the handshake, before any request.
 fn bad_certificate(error: &ureq::Error) -> Option<String> {
-    let of_tls = match error {
-        ureq::Error::Rustls(error) => error,
-        ureq::Error::Io(error) => error.get_ref()?.downcast_ref::<rustls::Error>()?,
-        _ => return None,
-    };
+    let of_tls = of_tls(error)?;
     matches!(of_tls, rustls::Error::InvalidCertificate(_)).then(|| of_tls.to_string())
+}
+
+/// `http` where TLS is spoken, or the other way round: what came is neither.
+fn is_other_protocol(error: &ureq::Error) -> bool {
+    matches!(error, ureq::Error::Protocol(_))
+        || matches!(of_tls(error), Some(rustls::Error::InvalidMessage(_)))
+}
+
+fn of_tls(error: &ureq::Error) -> Option<&rustls::Error> {
+    match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(error) => error.get_ref()?.downcast_ref(),
+        _ => None,
+    }
 }

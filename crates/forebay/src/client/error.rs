@@ -127,7 +127,8 @@ impl CallError {
                  or FOREBAY_CLIENT_CACERT"
             }
             Self::NotTheApi { .. } => {
-                "is --endpoint the API's address? The admin address is another one"
+                "is --endpoint the API's address, by http:// or https:// as the service prints it? \
+                 The admin address is another one"
             }
             Self::NoAnswer { .. } => {
                 "what was asked for may have been done; look before asking again"

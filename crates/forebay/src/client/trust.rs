@@ -33,9 +33,12 @@ pub(super) fn roots(
     let bytes = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
     let mut certificates = Vec::new();
     for item in parse_pem(&bytes) {
-        if let PemItem::Certificate(certificate) =
-            item.map_err(|error| wrong(format!("expected PEM: {error}")))?
-        {
+        // Not in the parser's words: they quote the line, which may be a key's.
+        let broken = |_| {
+            let expected = "expected PEM, with BEGIN and END in lines of their own";
+            wrong(expected.to_owned())
+        };
+        if let PemItem::Certificate(certificate) = item.map_err(broken)? {
             certificates.push(certificate);
         }
     }
@@ -80,5 +83,11 @@ mod tests {
         let empty = Some(empty.path().to_owned());
         let error = roots(empty, &[]).unwrap_err().to_string();
         assert!(error.contains("found none"), "{error}");
+        let key = tempfile::NamedTempFile::new().unwrap();
+        let one_line = "-----BEGIN PRIVATE KEY-----MIGH-----END PRIVATE KEY-----";
+        std::fs::write(key.path(), one_line).unwrap();
+        let error = roots(Some(key.path().to_owned()), &[]).unwrap_err();
+        let error = error.to_string();
+        assert!(error.ends_with("in lines of their own"), "{error}");
     }
 }
