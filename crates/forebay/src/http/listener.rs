@@ -7,6 +7,7 @@
 //! not actix-http's, see [`super::http2`].
 
 use std::fmt::Debug;
+use std::future::ready;
 use std::io;
 use std::net::TcpListener;
 use std::rc::Rc;
@@ -159,13 +160,16 @@ where
             lifecycle: listener.lifecycle.clone(),
             stopping: stopping.clone(),
         };
-        let http1 = listener.http1(&stopping, app()).new_service(());
-        let http2 = app().new_service(());
+        let (listener, stopping) = (listener.clone(), stopping.clone());
         let acceptor = acceptor.clone();
+        let app = app();
         async move {
             let failed = |error| tracing::error!(?error, "an HTTP worker cannot be made");
-            let http1 = Rc::new(http1.await?);
-            let http2 = Rc::new(http2.await.map_err(failed)?);
+            // One for both: what a worker has, it has once.
+            let app = Rc::new(app.new_service(()).await.map_err(failed)?);
+            let http2 = Rc::clone(&app);
+            let app = fn_factory(move || ready(Ok::<_, ()>(Rc::clone(&app))));
+            let http1 = Rc::new(listener.http1(&stopping, app).new_service(()).await?);
             Ok(fn_service(move |stream: TcpStream| {
                 let acceptor = acceptor.clone();
                 let (http1, http2) = (Rc::clone(&http1), Rc::clone(&http2));
@@ -203,6 +207,58 @@ async fn handshake(acceptor: &TlsAcceptor, stream: TcpStream) -> Option<TlsStrea
         Err(_) => {
             tracing::debug!("a TLS handshake took longer than {HEAD_TIMEOUT:?}");
             None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use actix_service::map_config;
+    use actix_web::App;
+    use actix_web::dev::AppConfig;
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+
+    use super::*;
+
+    fn tls() -> Arc<ServerConfig> {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        let chain = vec![params.self_signed(&key).unwrap().der().clone()];
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(chain, PrivatePkcs8KeyDer::from(key.serialize_der()).into());
+        Arc::new(config.unwrap())
+    }
+
+    /// What an app begins with, such as producers on its thread, is once there.
+    #[actix_web::test]
+    async fn each_worker_makes_one_app() {
+        for tls in [None, Some(tls())] {
+            let made = Arc::new(AtomicUsize::new(0));
+            let listener = Listener {
+                name: "test",
+                keep_alive: HEAD_TIMEOUT,
+                connections: ConnectionCount::new(1, metrics::Gauge::noop()),
+                tls,
+                lifecycle: Lifecycle::default(),
+            };
+            let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+            let counted = Arc::clone(&made);
+            let app = move || {
+                counted.fetch_add(1, Ordering::SeqCst);
+                map_config(App::new(), |()| AppConfig::default())
+            };
+            let builder = ServerBuilder::new().workers(2);
+            let server = listener.serve(builder, socket, app).unwrap();
+            let (handle, running) = (server.handle(), actix_rt::spawn(server));
+            handle.stop(true).await;
+            running.await.unwrap().unwrap();
+            assert_eq!(made.load(Ordering::SeqCst), 2);
         }
     }
 }
