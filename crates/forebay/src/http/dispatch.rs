@@ -115,7 +115,7 @@ impl Worker {
             Ok(body) => body,
             Err(fault) => {
                 drop(permit);
-                return Box::pin(self.cut(&fault, &head, payload, id)).await;
+                return Box::pin(self.cut(&fault, head, payload, id)).await;
             }
         };
         // The body's last byte is here: from now on the time counts.
@@ -196,24 +196,25 @@ impl Worker {
 
     /// Refuses a request whose body has not been read, holding nothing.
     async fn refuse(&self, request: &mut ServiceRequest, error: ApiError, id: RequestId) -> Answer {
-        let head = Head {
+        let action = claimed_action(&Head {
             method: request.method().clone(),
             uri: request.uri().clone(),
             headers: std::mem::take(request.headers_mut()),
-        };
+        });
         body::discard(&mut request.take_payload()).await;
-        Answer::error(claimed_action(&head), error, id)
+        Answer::error(action, error, id)
     }
 
     /// Refuses a request in the middle of its body.
     async fn cut(
         &self,
         fault: &BodyFault,
-        head: &Head,
+        head: Head,
         mut payload: Payload,
         id: RequestId,
     ) -> Answer {
-        let answer = Answer::error(claimed_action(head), error::body(fault), id);
+        let answer = Answer::error(claimed_action(&head), error::body(fault), id);
+        drop(head);
         match fault {
             BodyFault::TooLarge => body::discard(&mut payload).await,
             BodyFault::Memory(_) => {
