@@ -12,7 +12,7 @@ use forebay::config::{ByteRate, ByteSize, TlsFiles};
 use forebay_testkit::await_condition;
 use harness::https::{Ca, Http2, Http2Answer, files, http1, http2_answer, send_body, shown_name};
 use harness::process::Forebay;
-use harness::{LIMIT, Replica, one_message, signed_head, with_body};
+use harness::{Client, LIMIT, Replica, one_message, signed_head, with_body};
 use harness::{SECRET_ID, SECRET_KEY, credential, now};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -281,6 +281,98 @@ async fn bodies_are_bounded_over_http2_too() {
     replica.stop().await;
 }
 
+/// The same as a process of its own, with metrics of its own; the admin
+/// listener is in the clear.
+fn start_process(ca: &Ca) -> (TempDir, Forebay) {
+    let folder = tempfile::tempdir().unwrap();
+    ca.write(&files(folder.path()), "first", 3);
+    let users = credential(SECRET_ID, SECRET_KEY, "");
+    std::fs::write(folder.path().join("users.toml"), users).unwrap();
+    let settings = "[http.tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n";
+    std::fs::write(folder.path().join("forebay.toml"), settings).unwrap();
+    let arguments = ["--config", "forebay.toml", "--credentials", "users.toml"];
+    let forebay = Forebay::start(folder.path(), &arguments);
+    (folder, forebay)
+}
+
+/// One message whose key chooses the partition.
+fn keyed(value: &str) -> String {
+    let message = serde_json::json!({ "Key": "k", "Body": value });
+    serde_json::json!({ "DataHubId": DATAHUB, "Message": [message] }).to_string()
+}
+
+#[actix_web::test]
+async fn an_answer_larger_than_all_windows_arrives() {
+    let ca = Ca::new();
+    let (replica, _) = start(&ca, |_| {}).await;
+    let client = ca.http2(replica.running.api).await;
+    let value = "v".repeat(900_000);
+    let mut partition = 0;
+    for _ in 0..4 {
+        let answer = client.call("SendMessage", keyed(&value).as_bytes()).await;
+        partition = place(&response(&answer)).0;
+    }
+    let query = serde_json::json!({ "InstanceId": "ckafka-forebay0", "Topic": "quickstart",
+        "Partition": partition, "Offset": 0 });
+    let query = query.to_string();
+    let answer = client.call("FetchMessageListByOffset", query.as_bytes());
+    let found = response(&answer.await);
+    let found = found["Result"].as_array().unwrap();
+    let values: Vec<_> = found.iter().map(|one| one["Value"].as_str()).collect();
+    assert_eq!(values, [Some(&*value); 4]);
+    replica.stop().await;
+}
+
+/// Partition and offset of the only message.
+fn place(response: &Value) -> (i64, i64) {
+    let id = response["MessageId"][0].as_str();
+    let id = id.unwrap_or_else(|| panic!("not stored: {response}"));
+    let number = |index: usize| id.split(':').nth(index).unwrap().parse().unwrap();
+    (number(2), number(3))
+}
+
+#[actix_web::test]
+async fn what_was_accepted_counts_though_its_client_has_gone() {
+    let ca = Ca::new();
+    let (_folder, forebay) = start_process(&ca);
+    let body = keyed("hello");
+    let mut client = ca.http2(forebay.api).await;
+    for round in 0..200 {
+        // More resets of one connection would be taken for an attack.
+        if round % 10 == 0 {
+            client = ca.http2(forebay.api).await;
+        }
+        let begun = client.begin("SendMessage", body.as_bytes(), None).await;
+        let (answer, mut stream) = begun.unwrap();
+        send_body(&mut stream, body.as_bytes()).await.unwrap();
+        // At various moments of its way; once, at least, so that it is on it.
+        for _ in 0..=round % 23 {
+            tokio::task::yield_now().await;
+        }
+        stream.send_reset(h2::Reason::CANCEL);
+        drop(answer);
+    }
+    await_condition(LIMIT, "what is stored is counted", async || {
+        // Sent anew each time: some of those may come in yet.
+        let last = client.call("SendMessage", body.as_bytes()).await;
+        let stored = place(&response(&last)).1 + 1;
+        let mut scraper = Client::connect(forebay.admin).await;
+        let scrape = "GET /metrics HTTP/1.1\r\nHost: admin\r\n\r\n";
+        scraper.send(scrape.as_bytes()).await;
+        let metrics = scraper.answer().await.text();
+        let line = metrics
+            .lines()
+            .find(|line| line.starts_with("forebay_messages_total{") && line.contains("acked"));
+        line.is_some_and(|line| line.ends_with(&format!(" {stored}")))
+            && metrics
+                .lines()
+                .any(|line| line == "forebay_inflight_bytes 0")
+    })
+    .await
+    .unwrap();
+    forebay.stop();
+}
+
 #[actix_web::test]
 async fn streams_of_a_connection_are_bounded() {
     let ca = Ca::new();
@@ -397,18 +489,9 @@ fn command(folder: &TempDir, args: &[&str], environment: &[(&str, &str)]) -> (i3
 #[test]
 fn client_commands_call_by_https() {
     let ca = Ca::new();
-    let folder = tempfile::tempdir().unwrap();
+    let (folder, forebay) = start_process(&ca);
     let pair = files(folder.path());
-    ca.write(&pair, "first", 3);
     std::fs::write(folder.path().join("ca.pem"), ca.pem()).unwrap();
-    let users = credential(SECRET_ID, SECRET_KEY, "");
-    std::fs::write(folder.path().join("users.toml"), users).unwrap();
-    let settings = "[http.tls]\ncert = \"cert.pem\"\nkey = \"key.pem\"\n";
-    std::fs::write(folder.path().join("forebay.toml"), settings).unwrap();
-    let forebay = Forebay::start(
-        folder.path(),
-        &["--config", "forebay.toml", "--credentials", "users.toml"],
-    );
     let endpoint = format!("https://{}", forebay.api);
     assert!(forebay.welcome.contains(&endpoint), "{}", forebay.welcome);
     let list = ["task", "list", "--endpoint", &endpoint];
