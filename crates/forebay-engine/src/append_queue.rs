@@ -21,6 +21,8 @@ const GROUP_BYTES: usize = 256 * 1024;
 pub(crate) struct AppendQueue(Mutex<VecDeque<Waiting>>);
 
 struct Waiting {
+    /// In a batch of its own: the one that it shared was refused.
+    alone: bool,
     records: Vec<LogRecord>,
     give_up: Instant,
     reply: oneshot::Sender<Result<i64, AppendError>>,
@@ -35,6 +37,7 @@ impl AppendQueue {
     pub(crate) fn enter(&self, records: Vec<LogRecord>, give_up: Instant) -> Appended {
         let (reply, appended) = oneshot::channel();
         self.0.lock().push_back(Waiting {
+            alone: false,
             records,
             give_up,
             reply,
@@ -45,11 +48,13 @@ impl AppendQueue {
     /// The next ones to go together, in their order; `None` where nobody waits.
     pub(crate) fn next_group(&self, now: Instant) -> Option<Group> {
         let mut queue = self.0.lock();
-        let mut members = Vec::new();
+        let mut members: Vec<Waiting> = Vec::new();
         let mut bytes = 0;
         while let Some(next) = queue.front() {
             let size: usize = next.records.iter().map(size).sum();
-            if !members.is_empty() && bytes + size > GROUP_BYTES {
+            if let Some(first) = members.first()
+                && (first.alone || next.alone || bytes + size > GROUP_BYTES)
+            {
                 break;
             }
             let next = queue.pop_front().expect("it is at the front");
@@ -63,6 +68,23 @@ impl AppendQueue {
             }
         }
         (!members.is_empty()).then_some(Group { members })
+    }
+
+    /// Tells each what became of the batch. Those of a batch that was refused
+    /// go again one by one, before all others: what is wrong with one of them,
+    /// or with their size together, is not the others' fault.
+    pub(crate) fn settle(&self, group: Group, outcome: &WriteOutcome) {
+        let is_refused = matches!(outcome, WriteOutcome::NotStored { .. });
+        if !is_refused || group.members.len() < 2 {
+            return group.settle(outcome);
+        }
+        let mut queue = self.0.lock();
+        for member in group.members.into_iter().rev() {
+            queue.push_front(Waiting {
+                alone: true,
+                ..member
+            });
+        }
     }
 }
 
@@ -99,8 +121,7 @@ impl Group {
         times.max().expect("a group has members")
     }
 
-    /// Tells each what became of the batch.
-    pub(crate) fn settle(self, outcome: &WriteOutcome) {
+    fn settle(self, outcome: &WriteOutcome) {
         let mut before = 0;
         for member in self.members {
             let count = i64::try_from(member.records.len()).unwrap_or(i64::MAX);
@@ -144,7 +165,7 @@ mod tests {
         waiting.remove(1).close();
         let group = queue.next_group(now).unwrap();
         assert_eq!(group.members.len(), 2);
-        group.settle(&WriteOutcome::Acked { base_offset: 100 });
+        queue.settle(group, &WriteOutcome::Acked { base_offset: 100 });
         let offsets = waiting.iter_mut().map(|one| one.try_recv().unwrap());
         let offsets: Vec<i64> = offsets.map(Result::unwrap).collect();
         assert_eq!(offsets, [100, 101]);
@@ -165,7 +186,7 @@ mod tests {
         let expired = late.try_recv().unwrap();
         assert!(matches!(expired, Err(AppendError::NotStored(_))));
         let reason = "silent".to_owned();
-        first.settle(&WriteOutcome::Unknown { reason });
+        queue.settle(first, &WriteOutcome::Unknown { reason });
         assert!(matches!(
             half.try_recv().unwrap(),
             Err(AppendError::Unknown(_))
@@ -175,7 +196,39 @@ mod tests {
         assert!(more.try_recv().is_err());
         let last = queue.next_group(now).unwrap();
         assert_eq!((last.members.len(), last.give_up()), (1, later));
-        last.settle(&WriteOutcome::Acked { base_offset: 7 });
+        queue.settle(last, &WriteOutcome::Acked { base_offset: 7 });
         assert_eq!(huge.try_recv().unwrap().unwrap(), 7);
+    }
+
+    #[test]
+    fn who_shared_a_refused_batch_gets_one_alone() {
+        let queue = AppendQueue::default();
+        let now = Instant::now();
+        let later = now + Duration::from_secs(20);
+        let mut first = queue.enter(records(1, 1), later);
+        let mut second = queue.enter(records(1, 1), later);
+        let both = queue.next_group(now).unwrap();
+        let mut third = queue.enter(records(1, 1), later);
+        let reason = "too large".to_owned();
+        let refused = WriteOutcome::NotStored { reason };
+        queue.settle(both, &refused);
+        assert!(first.try_recv().is_err(), "nobody knows yet");
+        let outcomes = [
+            refused,
+            WriteOutcome::Acked { base_offset: 3 },
+            WriteOutcome::Acked { base_offset: 4 },
+        ];
+        for outcome in outcomes {
+            let alone = queue.next_group(now).unwrap();
+            assert_eq!(alone.members.len(), 1);
+            queue.settle(alone, &outcome);
+        }
+        assert!(matches!(
+            first.try_recv().unwrap(),
+            Err(AppendError::NotStored(_))
+        ));
+        assert_eq!(second.try_recv().unwrap().unwrap(), 3);
+        assert_eq!(third.try_recv().unwrap().unwrap(), 4);
+        assert!(queue.next_group(now).is_none());
     }
 }

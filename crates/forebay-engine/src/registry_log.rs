@@ -169,7 +169,7 @@ impl KafkaLog {
                 give_up: group.give_up(),
             };
             let outcome = writer.write(Box::new(change)).await;
-            group.settle(&outcome);
+            self.waiting.settle(group, &outcome);
         }
     }
 }
