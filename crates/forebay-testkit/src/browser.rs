@@ -163,9 +163,10 @@ impl Browser {
     /// See [`visit`](Self::visit).
     pub async fn fill(&self, css: &str, text: &str) -> Result<()> {
         let id = self.element(css).await?;
-        self.post(&format!("/element/{id}/clear"), json!({}))
-            .await?;
-        let body = json!({"text": text});
+        // Not WebDriver's clear: pages are not told of that, and may draw the
+        // old text again before the new one is typed.
+        let (control, release, delete) = ('\u{e009}', '\u{e000}', '\u{e017}');
+        let body = json!({"text": format!("{control}a{release}{delete}{text}")});
         self.post(&format!("/element/{id}/value"), body).await?;
         Ok(())
     }
@@ -271,14 +272,14 @@ mod tests {
         let Some(driver) = browser_or_skip()? else {
             return Ok(());
         };
-        let browser = driver.open(360, 640).await?;
+        let browser = driver.open(700, 640).await?;
         let page =
             "data:text/html,<input id=i><button onclick=\"document.title=i.value\">Go</button>";
         browser.visit(page).await?;
         browser.fill("#i", "typed").await?;
         browser.click("button").await?;
         browser.wait_for("document.title === 'typed'").await?;
-        assert_eq!(browser.run("return innerWidth", json!([])).await?, 360);
+        assert_eq!(browser.run("return innerWidth", json!([])).await?, 700);
         assert!(browser.picture(true).await?.starts_with(b"\x89PNG"));
         browser.close().await
     }
