@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
 use crate::kafka_home::KafkaHome;
 use crate::server_properties::NodePorts;
@@ -174,7 +174,13 @@ impl Node {
             .context("process id out of range")?;
         kill_process(pid, signal)?;
         match signal {
-            Signal::STOP => running.stopped = true,
+            Signal::STOP => {
+                // Until its last thread stands still it may go on answering.
+                let stands_still =
+                    WaitIdOptions::STOPPED | WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+                waitid(WaitId::Pid(pid), stands_still)?;
+                running.stopped = true;
+            }
             Signal::CONT => running.stopped = false,
             _ => {}
         }
