@@ -53,6 +53,22 @@ impl Person {
         client.answer().await
     }
 
+    /// Asks as the page does, and is gone before the answer.
+    async fn ask_and_leave(&self, action: &str, body: &str) {
+        let head = format!(
+            "POST /console/api/action/{action} HTTP/1.1\r\nHost: {0}\r\nOrigin: http://{0}\r\n\
+             Cookie: {1}\r\nX-CSRF-Token: {2}\r\nContent-Length: {3}\r\n\r\n{body}",
+            self.address,
+            self.cookie,
+            self.csrf,
+            body.len()
+        );
+        Client::connect(self.address)
+            .await
+            .send(head.as_bytes())
+            .await;
+    }
+
     async fn get(&self, path: &str) -> Answer {
         self.send("GET", path, &[], "").await
     }
@@ -209,6 +225,40 @@ async fn signing_in_tells_nothing_and_its_cookie_is_for_the_browser_alone() {
     for bad in ["", "{}", "[1]", &long] {
         let answer = nobody.post("/console/api/login", bad).await;
         assert_eq!(refusal(&answer), (400, "Malformed".to_owned()));
+    }
+    replica.stop().await;
+}
+
+#[actix::test]
+async fn a_new_sign_in_ends_the_browsers_session_before() {
+    let replica = Replica::start_embedded().await;
+    let mut person = Person::signed_in(&replica, SECRET_ID, SECRET_KEY).await;
+    let before = person.cookie.clone();
+    let wrong = person.log_in(SECRET_ID, "guess").await;
+    assert_eq!(wrong.status, 401);
+    person.session().await;
+    let answer = person.log_in(SECRET_ID, SECRET_KEY).await;
+    let cookie = answer.header("set-cookie").unwrap();
+    let old = person.get("/console/api/session").await;
+    assert_eq!(refusal(&old), (401, "SignedOut".to_owned()));
+    person.cookie = cookie.split(';').next().unwrap().to_owned();
+    assert_ne!(person.cookie, before);
+    person.session().await;
+    replica.stop().await;
+}
+
+#[actix::test]
+async fn a_query_that_makes_no_sense_is_refused_in_words() {
+    let replica = Replica::start_embedded().await;
+    let person = Person::signed_in(&replica, SECRET_ID, SECRET_KEY).await;
+    for path in [
+        "/console/api/tasks?sort=evil",
+        "/console/api/tasks?limit=-1",
+        "/console/api/tasks?unknown=1",
+        "/console/api/partitions",
+    ] {
+        let answer = person.get(path).await;
+        assert_eq!(refusal(&answer), (400, "Malformed".to_owned()), "{path}");
     }
     replica.stop().await;
 }
@@ -413,6 +463,7 @@ async fn who_changed_what_is_in_the_audit_log() {
         .act("ResumeDatahubTask", r#"{"TaskId":"task-nowhere0"}"#)
         .await;
     person.act("DescribeDatahubTask", QUICKSTART).await;
+    person.ask_and_leave("ResumeDatahubTask", QUICKSTART).await;
     let expected = [
         ("AKIDauditor", "SignIn", "SecretKey", "ok"),
         ("AKIDauditor", "SignIn", "SecretKey", "refused"),
@@ -428,6 +479,12 @@ async fn who_changed_what_is_in_the_audit_log() {
             "ResumeDatahubTask",
             "TaskId=task-nowhere0",
             "ResourceNotFound",
+        ),
+        (
+            "AKIDauditor",
+            "ResumeDatahubTask",
+            "TaskId=task-forebay0",
+            "ok",
         ),
     ];
     let has = |(who, action, what, result): &(&str, &str, &str, &str)| {

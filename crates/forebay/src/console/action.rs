@@ -12,6 +12,9 @@ use crate::http::act_for;
 
 /// `POST /console/api/action/<Action>`: parameters and answer as the API's own,
 /// with the session in place of a signature.
+///
+/// # Cancellation
+/// A browser that leaves ends nothing: what it asked for is done, and audited.
 pub(super) async fn run(
     changing: Changing,
     console: web::Data<Console>,
@@ -24,9 +27,15 @@ pub(super) async fn run(
     let length = request.headers().get(CONTENT_LENGTH);
     let length = length.and_then(|length| length.to_str().ok()?.parse().ok());
     let payload = payload.into_inner();
-    let acted = act_for(signed_in.caller, action, &console.shared, length, payload).await;
-    let result = acted.error.map_or("ok", ErrorCode::as_str);
-    let who = &signed_in.held.secret_id;
-    audit::acted(who, request.peer_addr(), action, &acted.body, result);
-    Ok(acted.response)
+    let from = request.peer_addr();
+    // The server drops a request with its connection; without a task of its own
+    // whoever hangs up in time would be missing in the audit log.
+    let done = actix_rt::spawn(async move {
+        let acted = act_for(signed_in.caller, action, &console.shared, length, payload).await;
+        let result = acted.error.map_or("ok", ErrorCode::as_str);
+        let who = &signed_in.held.secret_id;
+        audit::acted(who, from, action, &acted.body, result);
+        acted.response
+    });
+    done.await.map_err(|_| Refused::NotFinished)
 }

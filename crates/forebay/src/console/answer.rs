@@ -34,6 +34,11 @@ pub(super) enum Refused {
     Forged(&'static str),
     #[error("{0}")]
     Malformed(&'static str),
+    #[error("the address asks for something that there is not: {0}")]
+    Query(String),
+    /// The task that did it is gone: Forebay stops, or has a defect.
+    #[error("this did not come to an end; look whether it was done")]
+    NotFinished,
     /// As the API says it.
     #[error("{}", .0.message)]
     Api(ApiError),
@@ -52,7 +57,8 @@ impl Refused {
             Self::WrongSecret | Self::WrongLink => "SignInFailed",
             Self::TooManyAttempts(_) => "TooManyAttempts",
             Self::Forged(_) => "Forged",
-            Self::Malformed(_) => "Malformed",
+            Self::Malformed(_) | Self::Query(_) => "Malformed",
+            Self::NotFinished => "NotFinished",
             Self::Api(error) => error.code.as_str(),
         }
     }
@@ -70,7 +76,8 @@ impl ResponseError for Refused {
             Self::SignedOut | Self::WrongSecret | Self::WrongLink => StatusCode::UNAUTHORIZED,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Forged(_) => StatusCode::FORBIDDEN,
-            Self::Malformed(_) => StatusCode::BAD_REQUEST,
+            Self::Malformed(_) | Self::Query(_) => StatusCode::BAD_REQUEST,
+            Self::NotFinished => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Api(error) => match error.code {
                 ErrorCode::ResourceNotFound => StatusCode::NOT_FOUND,
                 ErrorCode::AuthFailureUnauthorizedOperation => StatusCode::FORBIDDEN,

@@ -106,7 +106,12 @@ pub(super) async fn page(console: web::Data<Console>, request: HttpRequest) -> H
     let assets = &console.assets;
     let known = request.headers().get(IF_NONE_MATCH);
     if known.is_some_and(|known| known.as_bytes() == assets.index_tag.as_bytes()) {
-        return HttpResponse::NotModified().finish();
+        // Without it the answer would be `no-store`, and the browser's copy gone.
+        let mut same = HttpResponse::NotModified();
+        same.insert_header((CACHE_CONTROL, "no-cache"));
+        return same
+            .insert_header((ETAG, assets.index_tag.clone()))
+            .finish();
     }
     HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))

@@ -61,7 +61,13 @@ pub(super) async fn with_secret(
     console.attempts.give_back(from);
     audit::signed_in(&secrets.secret_id, peer, "SecretKey", "ok");
     let credential = credential.ok_or(Refused::WrongSecret)?;
-    Ok(begin(&console, &secrets.secret_id, &credential, now))
+    Ok(begin(
+        &console,
+        &request,
+        &secrets.secret_id,
+        &credential,
+        now,
+    ))
 }
 
 /// `POST /console/api/login/once`. A POST, so that nothing that merely looks
@@ -86,7 +92,7 @@ pub(super) async fn with_link(
     };
     console.attempts.give_back(from);
     audit::signed_in(&secret_id, peer, "one-time link", "ok");
-    Ok(begin(&console, &secret_id, &credential, now))
+    Ok(begin(&console, &request, &secret_id, &credential, now))
 }
 
 /// `POST /console/api/logout`
@@ -152,12 +158,17 @@ fn take_attempt(console: &Console, from: IpAddr, now: Instant) -> Result<(), Ref
     taken.map_err(Refused::TooManyAttempts)
 }
 
+/// The browser's session from before ends: nothing would know its cookie.
 fn begin(
     console: &Console,
+    request: &HttpRequest,
     secret_id: &str,
     credential: &Credential,
     now: Instant,
 ) -> HttpResponse {
+    if let Some(before) = session_id(console, request) {
+        console.sessions.end(&before);
+    }
     let begun = console.sessions.begin(secret_id, credential, now);
     let mut response = HttpResponse::NoContent();
     let cookie = cookie(console, &begun.id, console.sessions.max_age());

@@ -132,7 +132,10 @@ impl Console {
 /// Mounts the console.
 pub(crate) fn routes(console: web::Data<Console>) -> impl FnOnce(&mut ServiceConfig) {
     move |app| {
-        app.app_data(console);
+        let query = web::QueryConfig::default();
+        app.app_data(console).app_data(
+            query.error_handler(|error, _| answer::Refused::Query(error.to_string()).into()),
+        );
         for page in [
             "/",
             "/login",
