@@ -101,10 +101,33 @@ export function get(path, query = {}, signal = undefined) {
   return request(text ? `${path}?${text}` : path, { signal });
 }
 
+/**
+ * Whether the same person has another session now: they signed in anew in
+ * another tab, and the browser has one cookie for all of them.
+ */
+async function signedInAnew() {
+  const before = session;
+  await loadSession();
+  if (session === null || before === null || session.csrf === before.csrf) return false;
+  if (session.secret_id === before.secret_id) return true;
+  const who = `${session.secret_id} has signed in in another tab`;
+  throw new Refusal("SignedInAnew", `${who}. Nothing was changed; try again if it shall be.`);
+}
+
+/** A POST that changes something: with the session's token. */
+async function change(path, body, signal = undefined) {
+  const ask = () => post(path, body, { "X-CSRF-Token": session?.csrf ?? "" }, signal);
+  try {
+    return await ask();
+  } catch (error) {
+    if (error.code !== "Forged" || !(await signedInAnew())) throw error;
+    return ask();
+  }
+}
+
 /** An action of the API: its `Response`, or a Refusal with its code. */
 export async function act(action, parameters, signal = undefined) {
-  const headers = { "X-CSRF-Token": session?.csrf ?? "" };
-  const answer = await post(`/action/${action}`, parameters, headers, signal);
+  const answer = await change(`/action/${action}`, parameters, signal);
   const { Error: error, ...response } = answer.Response;
   if (error) throw new Refusal(error.Code, error.Message, 200);
   return response;
@@ -135,8 +158,12 @@ export async function signInOnce(token) {
 
 export async function signOut() {
   try {
-    await post("/logout", {}, { "X-CSRF-Token": session?.csrf ?? "" });
-  } finally {
+    await change("/logout", {});
+  } catch (error) {
+    // Whoever it is that the browser is signed in for now stays.
+    if (error.code === "SignedInAnew") throw error;
     setSession(null);
+    throw error;
   }
+  setSession(null);
 }

@@ -1,6 +1,6 @@
 // The console's frame: who is signed in, which page, and what is around it.
 
-import { html, render, useEffect, useRef, useState } from "../vendor/htm-preact.js";
+import { html, render, useEffect, useErrorBoundary, useRef, useState } from "../vendor/htm-preact.js";
 import { currentSession, loadSession, onSession, signOut } from "./api.js";
 import { useReachable } from "./live.js";
 import { LoginPage } from "./login_page.js";
@@ -20,8 +20,8 @@ const NAVIGATION = [
 ];
 
 function Page({ path, query }) {
-  const task = /^\/tasks\/([^/]+)$/.exec(path);
-  if (task) return html`<${TaskPage} key=${task[1]} taskId=${decodeURIComponent(task[1])} query=${query} />`;
+  const task = /^\/tasks\/([A-Za-z0-9_-]+)$/.exec(path);
+  if (task) return html`<${TaskPage} key=${task[1]} taskId=${task[1]} query=${query} />`;
   switch (path) {
     case "/tasks":
       return html`<${TasksPage} query=${query} />`;
@@ -34,6 +34,17 @@ function Page({ path, query }) {
     default:
       return html`<${NotFound} />`;
   }
+}
+
+/** Keeps the frame when a page fails: one can go elsewhere, and try again. */
+function Guarded({ place, children }) {
+  const [error, reset] = useErrorBoundary((thrown) => console.error(thrown));
+  useEffect(() => {
+    if (error) reset();
+  }, [place]);
+  if (!error) return children;
+  const told = { message: `The browser could not do it: ${error.message ?? error}` };
+  return html`<${Problem} title="This page cannot be shown" error=${told} onRetry=${reset} />`;
 }
 
 function NotFound() {
@@ -70,9 +81,10 @@ function Header({ path, session }) {
     try {
       await signOut();
     } catch (error) {
+      if (error.code === "SignedInAnew") return failed("Not signed out", error);
       failed("Signed out on this page only", error);
     }
-    navigate("/login");
+    return navigate("/login");
   };
   return html`<header class="top">
     <a class="skip" href="#main">Skip to content</a>
@@ -142,7 +154,9 @@ function App() {
   }
   return html`<${Header} path=${path} session=${currentSession()} />
     ${!reachable && html`<${Away} />`}
-    <main id="main" ref=${main}><${Page} path=${path} query=${query} /></main>
+    <main id="main" ref=${main}><${Guarded} place=${`${path}?${query}`}>
+      <${Page} path=${path} query=${query} />
+    <//></main>
     <${Toasts} />`;
 }
 

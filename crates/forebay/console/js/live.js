@@ -5,6 +5,10 @@ import { useCallback, useEffect, useRef, useState } from "../vendor/htm-preact.j
 
 /** While nobody looks at the page. */
 const HIDDEN_MS = 15_000;
+/** What is asked as often as this comes from Forebay's memory, */
+const PROMPT_EVERY_MS = 2_000;
+/** and without an answer for so long the page says so, while it goes on waiting. */
+const OVERDUE_MS = 6_000;
 
 let reachable = true;
 const listeners = new Set();
@@ -39,6 +43,8 @@ export function useLive(load, key, every) {
 
   useEffect(() => {
     let timer = 0;
+    let overdue = 0;
+    const prompt = every > 0 && every <= PROMPT_EVERY_MS;
     let asked = 0;
     let abort = new AbortController();
     const ask = async () => {
@@ -47,6 +53,8 @@ export function useLive(load, key, every) {
       abort = new AbortController();
       asked += 1;
       const mine = asked;
+      clearTimeout(overdue);
+      if (prompt) overdue = setTimeout(() => setReachable(false), OVERDUE_MS);
       try {
         const data = await latest.current(abort.signal);
         if (mine !== asked) return;
@@ -61,6 +69,7 @@ export function useLive(load, key, every) {
           error,
         }));
       }
+      clearTimeout(overdue);
       if (every > 0) timer = setTimeout(ask, document.hidden ? HIDDEN_MS : every);
     };
     const shown = () => {
@@ -72,6 +81,7 @@ export function useLive(load, key, every) {
     return () => {
       asked = -1;
       clearTimeout(timer);
+      clearTimeout(overdue);
       abort.abort();
       document.removeEventListener("visibilitychange", shown);
     };

@@ -6,9 +6,13 @@ import { signIn, signInOnce } from "./api.js";
 import { Field, Problem, described, useTitle } from "./parts.js";
 
 /** The token of a one-time link, taken out of the address at once. */
-const onceToken = new URLSearchParams(location.hash.slice(1)).get("once");
-if (onceToken) history.replaceState(null, "", location.pathname + location.search);
-let tried = false;
+function takeToken() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("once");
+  if (token) history.replaceState(null, "", location.pathname + location.search);
+  return token;
+}
+
+let onceToken = takeToken();
 
 export function LoginPage({ ended, onSignedIn }) {
   useTitle("Sign in");
@@ -32,9 +36,15 @@ export function LoginPage({ ended, onSignedIn }) {
     }
   };
   useEffect(() => {
-    if (!onceToken || tried) return;
-    tried = true;
-    enter(() => signInOnce(onceToken));
+    const redeem = () => {
+      const found = onceToken ?? takeToken();
+      onceToken = null;
+      if (found) enter(() => signInOnce(found));
+    };
+    redeem();
+    // A link that is pasted where this page is open already loads nothing anew.
+    addEventListener("hashchange", redeem);
+    return () => removeEventListener("hashchange", redeem);
   }, []);
   const onSubmit = (event) => {
     event.preventDefault();

@@ -8,6 +8,12 @@ import { CopyButton, Icon, Tabs, Time } from "./parts.js";
 /** More than that makes browsers slow; the whole is there to download. */
 const MAX_SHOWN = 64 * 1024;
 
+/** Indented JSON longer than that is not made: a nest of brackets grows with the square of its depth. */
+const MAX_PRETTY = 16 * 1024 * 1024;
+
+/** Characters, or bytes of what is not text, that are shown of a header. */
+const MAX_HEADER_SHOWN = { text: 4096, bytes: 256 };
+
 /** The bytes of a field of the API: text, or base64 where it says so. */
 export function bytesOf(text, encoding) {
   if (text === null || text === undefined) return null;
@@ -50,7 +56,7 @@ function decoded(bytes) {
 }
 
 /**
- * JSON with line breaks and indents; null if it is none. Works on the text, so
+ * JSON with line breaks and indents; null if it is none, or too deep. Works on the text, so
  * that long numbers keep their digits and repeated names stay.
  */
 export function pretty(text) {
@@ -63,7 +69,8 @@ export function pretty(text) {
   let depth = 0;
   let out = "";
   const line = () => `\n${"  ".repeat(depth)}`;
-  tokens.forEach((token, index) => {
+  for (const [index, token] of tokens.entries()) {
+    if (out.length + 2 * depth > MAX_PRETTY) return null;
     const next = tokens[index + 1];
     if (token === "{" || token === "[") {
       const closes = next === "}" || next === "]";
@@ -80,17 +87,20 @@ export function pretty(text) {
     } else {
       out += token;
     }
-  });
+  }
   return out;
+}
+
+function hexDigits(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join(" ");
 }
 
 export function hex(bytes) {
   const lines = [];
   for (let at = 0; at < bytes.length; at += 16) {
     const row = bytes.subarray(at, at + 16);
-    const pairs = Array.from(row, (byte) => byte.toString(16).padStart(2, "0"));
-    const left = pairs.slice(0, 8).join(" ");
-    const right = pairs.slice(8).join(" ");
+    const left = hexDigits(row.subarray(0, 8));
+    const right = hexDigits(row.subarray(8));
     const text = Array.from(row, (byte) =>
       byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : ".",
     ).join("");
@@ -146,6 +156,19 @@ function Content({ name, text, encoding, fileName }) {
   </div>`;
 }
 
+function HeaderText({ text, encoding }) {
+  if (!text) return html`<${Preview} text=${text} encoding=${encoding} />`;
+  if (encoding !== "base64") {
+    const { text: most } = MAX_HEADER_SHOWN;
+    return html`<${Plain} text=${text.slice(0, most)} />${text.length > most && html`<span class="null"> … ${format.count(text.length)} characters</span>`}
+      <${CopyButton} text=${text} label="Copy" compact=${true} />`;
+  }
+  const bytes = bytesOf(text, encoding);
+  const digits = hexDigits(bytes.subarray(0, MAX_HEADER_SHOWN.bytes));
+  return html`${digits} <span class="null">${bytes.length > MAX_HEADER_SHOWN.bytes ? "… " : ""}${format.bytes(bytes.length)} binary</span>
+    <${CopyButton} text=${hexDigits(bytes)} label="Copy as hex" compact=${true} />`;
+}
+
 function Headers({ text }) {
   let headers = [];
   try {
@@ -159,8 +182,8 @@ function Headers({ text }) {
     <tbody>
       ${headers.map(
         (header) => html`<tr>
-          <td class="mono"><${Preview} text=${header.Key} encoding=${header.KeyEncoding} /></td>
-          <td class="mono"><${Preview} text=${header.Value} encoding=${header.ValueEncoding} /></td>
+          <td class="mono header-text"><${HeaderText} text=${header.Key} encoding=${header.KeyEncoding} /></td>
+          <td class="mono header-text"><${HeaderText} text=${header.Value} encoding=${header.ValueEncoding} /></td>
         </tr>`,
       )}
     </tbody>

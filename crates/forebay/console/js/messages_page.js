@@ -23,14 +23,15 @@ const MODES = [
 
 function read(query) {
   const text = (name) => query.get(name) ?? "";
+  const number = (name) => (/^\d{1,15}$/.test(text(name)) ? text(name) : "");
   return {
     mode: MODES.some(([mode]) => mode === text("mode")) ? text("mode") : text("topic") ? "offset" : "id",
     id: text("id"),
     instance: text("instance") || currentSession().home_instance,
     topic: text("topic"),
-    partition: text("partition"),
-    offset: text("offset"),
-    since: text("since"),
+    partition: number("partition"),
+    offset: number("offset"),
+    since: Number.isNaN(Date.parse(text("since"))) ? "" : text("since"),
     open: text("open"),
   };
 }

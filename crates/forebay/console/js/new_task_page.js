@@ -35,7 +35,7 @@ function check(form) {
     wrong.partitions = "A number from 1 to 500.";
   }
   const limit = Number(form.qpsLimit);
-  if (form.qpsLimit !== "" && !(Number.isInteger(limit) && limit >= 0)) {
+  if (form.qpsLimit !== "" && !(Number.isSafeInteger(limit) && limit >= 0)) {
     wrong.qpsLimit = "A whole number; 0 or nothing is no limit.";
   }
   return wrong;

@@ -38,7 +38,10 @@ export function Status({ status }) {
 /** A moment in local time; in UTC under the pointer. */
 export function Time({ ms, precise = false }) {
   const text = precise ? format.preciseTime(ms) : format.dateTime(ms);
-  return html`<time dateTime=${new Date(ms).toISOString()} title=${format.utc(ms)}>${text}</time>`;
+  // Kafka keeps any number as a message's time, also such as no calendar has.
+  const date = new Date(ms);
+  if (Number.isNaN(date.getTime())) return html`<span title="not a time">${ms}</span>`;
+  return html`<time dateTime=${date.toISOString()} title=${format.utc(ms)}>${text}</time>`;
 }
 
 export function CopyButton({ text, label = "Copy", compact = false }) {

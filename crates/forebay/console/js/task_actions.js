@@ -42,36 +42,43 @@ export function PauseOrResume({ task, onChanged }) {
   </button>`;
 }
 
-export function Delete({ task, onDeleted }) {
-  const [asking, setAsking] = useState(false);
+export function DeleteButton({ task, onClick }) {
   if (!may("DeleteDatahubTask")) return null;
+  return html`<button
+    type="button"
+    class="button button-small button-quiet-danger"
+    onClick=${onClick}
+    aria-label="Delete ${task.name}"
+  >
+    <${Icon} name="trash" />Delete
+  </button>`;
+}
+
+export function DeleteDialog({ task, onClose, onDeleted }) {
   const onConfirm = async () => {
     await act("DeleteDatahubTask", { TaskId: task.task_id });
-    setAsking(false);
+    onClose();
     done("Task deleted", `${task.name} is gone; its topic and messages stay.`);
     onDeleted();
   };
-  return html`<button
-      type="button"
-      class="button button-small button-quiet-danger"
-      onClick=${() => setAsking(true)}
-      aria-label="Delete ${task.name}"
-    >
-      <${Icon} name="trash" />Delete
-    </button>
-    ${asking &&
-    html`<${TypedConfirmation}
-      title="Delete this task?"
-      word=${task.name}
-      verb="Delete task"
-      onConfirm=${onConfirm}
-      onClose=${() => setAsking(false)}
-    >
-      <p>
-        Whoever sends to <code>${task.datahub_id}</code> is refused from then on, and the access
-        point never comes back. The topic <code>${task.topic}</code> and its messages stay.
-      </p>
-    <//>`}`;
+  return html`<${TypedConfirmation}
+    title="Delete this task?"
+    word=${task.name}
+    verb="Delete task"
+    onConfirm=${onConfirm}
+    onClose=${onClose}
+  >
+    <p>
+      Whoever sends to <code>${task.datahub_id}</code> is refused from then on, and the access
+      point never comes back. The topic <code>${task.topic}</code> and its messages stay.
+    </p>
+  <//>`;
+}
+
+export function Delete({ task, onDeleted }) {
+  const [asking, setAsking] = useState(false);
+  return html`<${DeleteButton} task=${task} onClick=${() => setAsking(true)} />
+    ${asking && html`<${DeleteDialog} task=${task} onClose=${() => setAsking(false)} onDeleted=${onDeleted} />`}`;
 }
 
 export function Edit({ task, onChanged }) {

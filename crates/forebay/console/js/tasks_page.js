@@ -6,10 +6,11 @@ import * as format from "./format.js";
 import { useLive } from "./live.js";
 import { Empty, Icon, PageHead, Problem, Skeleton, Status, Time, useTitle } from "./parts.js";
 import { Link, address, navigate } from "./router.js";
-import { Delete, PauseOrResume } from "./task_actions.js";
+import { DeleteButton, DeleteDialog, PauseOrResume } from "./task_actions.js";
 
 const EVERY_MS = 1_000;
 const PAGE = 20;
+const MOST_PAGES = 1_000_000;
 
 const COLUMNS = [
   ["name", "Task"],
@@ -23,12 +24,14 @@ const COLUMNS = [
 /** What the address says to show; defaults are left out of it. */
 function read(query) {
   const page = Number.parseInt(query.get("page") ?? "1", 10);
+  // Addresses are typed and cut, too: what makes no sense is the default.
+  const one = (name, choices, otherwise) => (choices.includes(query.get(name)) ? query.get(name) : otherwise);
   return {
     search: query.get("search") ?? "",
-    status: query.get("status") ?? "",
-    sort: query.get("sort") ?? "created",
+    status: one("status", ["running", "paused"], ""),
+    sort: one("sort", COLUMNS.map(([column]) => column), "created"),
     descending: query.get("order") !== "asc",
-    page: Number.isFinite(page) && page > 0 ? page : 1,
+    page: page > 0 ? Math.min(page, MOST_PAGES) : 1,
   };
 }
 
@@ -78,12 +81,9 @@ export function TasksPage({ query }) {
 }
 
 function Toolbar({ shown, counts, show }) {
-  const [search, setSearch] = useState(shown.search);
-  useEffect(() => setSearch(shown.search), [shown.search]);
-  const onInput = (event) => {
-    setSearch(event.target.value);
-    show({ search: event.target.value }, { replace: true });
-  };
+  // The address is the field's only state: a copy that follows it later would
+  // take back what was typed in the meantime.
+  const onInput = (event) => show({ search: event.target.value }, { replace: true });
   const choices = [
     ["", "All", counts && counts.running + counts.paused],
     ["running", "Running", counts?.running],
@@ -96,7 +96,7 @@ function Toolbar({ shown, counts, show }) {
         type="search"
         aria-label="Search tasks"
         placeholder="Name, id, topic or instance"
-        value=${search}
+        value=${shown.search}
         onInput=${onInput}
       />
     </div>
@@ -115,6 +115,14 @@ function Toolbar({ shown, counts, show }) {
 }
 
 function Table({ data, shown, show, busy, refresh }) {
+  // Not the row's: a row may move to another page while somebody types.
+  const [deleting, setDeleting] = useState(null);
+  const dialog = deleting &&
+    html`<${DeleteDialog} task=${deleting} onClose=${() => setDeleting(null)} onDeleted=${refresh} />`;
+  return html`<${Rows} ...${{ data, shown, show, busy, refresh, setDeleting }} />${dialog}`;
+}
+
+function Rows({ data, shown, show, busy, refresh, setDeleting }) {
   if (data.tasks.length === 0) return html`<${Nothing} data=${data} shown=${shown} />`;
   const sortBy = (column) =>
     show({ sort: column, descending: shown.sort === column ? !shown.descending : column !== "name" });
@@ -135,7 +143,7 @@ function Table({ data, shown, show, busy, refresh }) {
           </tr>
         </thead>
         <tbody>
-          ${data.tasks.map((task) => html`<${Row} key=${task.task_id} task=${task} refresh=${refresh} />`)}
+          ${data.tasks.map((task) => html`<${Row} key=${task.task_id} task=${task} refresh=${refresh} onDelete=${() => setDeleting(task)} />`)}
         </tbody>
       </table>
     </div>
@@ -150,7 +158,7 @@ function SortableHead({ label, kind, sorted, onSort }) {
   </th>`;
 }
 
-function Row({ task, refresh }) {
+function Row({ task, refresh, onDelete }) {
   return html`<tr>
     <td data-label="Task">
       <${Link} class="task-name" to="/tasks/${task.task_id}">${task.name}<//>
@@ -173,7 +181,7 @@ function Row({ task, refresh }) {
     <td data-label="Operation" class="operation">
       <div class="operations">
         <${PauseOrResume} task=${task} onChanged=${refresh} />
-        <${Delete} task=${task} onDeleted=${refresh} />
+        <${DeleteButton} task=${task} onClick=${onDelete} />
         <${Link}
           class="button button-small button-quiet"
           to="/tasks/${task.task_id}"
