@@ -189,6 +189,14 @@ async fn signing_in_tells_nothing_and_its_cookie_is_for_the_browser_alone() {
     ] {
         assert!(cookie.contains(attribute), "{cookie}");
     }
+    assert!(!cookie.contains("Secure"), "{cookie}");
+    let by_proxy = format!("https://{}", nobody.address);
+    let headers = [("Content-Type", "application/json"), ("Origin", &by_proxy)];
+    let secrets = json!({"secret_id": SECRET_ID, "secret_key": SECRET_KEY}).to_string();
+    let login = "/console/api/login";
+    let answer = nobody.send("POST", login, &headers, &secrets).await;
+    let cookie = answer.header("set-cookie").unwrap();
+    assert!(cookie.ends_with("; Secure"), "{cookie}");
     let wrong_key = nobody.log_in(SECRET_ID, "guess").await;
     let wrong_id = nobody.log_in("AKIDnobody", SECRET_KEY).await;
     assert_eq!(refusal(&wrong_key), (401, "SignInFailed".to_owned()));

@@ -58,7 +58,7 @@ impl FromRequest for Changing {
     type Future = Ready<Result<Self, Refused>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let changing = check_origin(request).and_then(|()| {
+        let changing = check_origin(request, over_tls(request)).and_then(|()| {
             let signed_in = signed_in(request, true)?;
             let token = request.headers().get(CSRF_HEADER);
             let token = token.map_or(b"".as_slice(), |token| token.as_bytes());
@@ -77,7 +77,7 @@ impl FromRequest for SameOrigin {
     type Future = Ready<Result<Self, Refused>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(check_origin(request).map(|()| Self))
+        ready(check_origin(request, over_tls(request)).map(|()| Self))
     }
 }
 
@@ -95,8 +95,7 @@ pub(super) fn session_id(console: &Console, request: &HttpRequest) -> Option<Str
 }
 
 fn signed_in(request: &HttpRequest, active: bool) -> Result<SignedIn, Refused> {
-    let console = request.app_data::<web::Data<Console>>();
-    let console = console.expect("the routes are made with it");
+    let console = console_of(request);
     let id = session_id(console, request).ok_or(Refused::SignedOut)?;
     let credentials = &console.shared.credentials;
     let held = console
@@ -107,8 +106,27 @@ fn signed_in(request: &HttpRequest, active: bool) -> Result<SignedIn, Refused> {
     Ok(SignedIn { held, caller })
 }
 
+fn console_of(request: &HttpRequest) -> &Console {
+    let console = request.app_data::<web::Data<Console>>();
+    console.expect("the routes are made with it")
+}
+
+fn over_tls(request: &HttpRequest) -> bool {
+    console_of(request).places.admin.is_tls()
+}
+
+/// Whether the page that asks came to the browser by TLS: from this listener,
+/// or from a proxy before it.
+pub(super) fn page_is_secure(request: &HttpRequest) -> bool {
+    let origin = request.headers().get(ORIGIN);
+    origin.is_some_and(|origin| origin.as_bytes().starts_with(b"https://"))
+}
+
 /// Browsers say where a change comes from, and no page can lie about it.
-fn check_origin(request: &HttpRequest) -> Result<(), Refused> {
+///
+/// Without TLS here there may be a proxy that has it: both schemes will do.
+/// With it a page of `http:` is not this listener's, but somebody's on the way.
+fn check_origin(request: &HttpRequest, over_tls: bool) -> Result<(), Refused> {
     let headers = request.headers();
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(origin) = text(ORIGIN.as_str()) else {
@@ -123,7 +141,10 @@ fn check_origin(request: &HttpRequest) -> Result<(), Refused> {
         .authority()
         .map(|authority| authority.as_str());
     let host = text(HOST.as_str()).or(authority);
-    let asked_at = origin.split_once("://").map(|(_, host)| host);
+    let asked_at = origin
+        .split_once("://")
+        .filter(|(scheme, _)| *scheme == "https" || (*scheme == "http" && !over_tls))
+        .map(|(_, host)| host);
     match (asked_at, host) {
         (Some(asked_at), Some(host)) if asked_at.eq_ignore_ascii_case(host) => Ok(()),
         _ => Err(Refused::Forged("its Origin is another")),
@@ -137,10 +158,14 @@ mod tests {
     use super::*;
 
     fn allowed(headers: &[(&'static str, &'static str)]) -> bool {
+        allowed_at(headers, false)
+    }
+
+    fn allowed_at(headers: &[(&'static str, &'static str)], over_tls: bool) -> bool {
         let request = headers.iter().fold(TestRequest::post(), |request, header| {
             request.insert_header(*header)
         });
-        check_origin(&request.to_http_request()).is_ok()
+        check_origin(&request.to_http_request(), over_tls).is_ok()
     }
 
     #[test]
@@ -148,6 +173,13 @@ mod tests {
         let host = ("host", "127.0.0.1:8081");
         assert!(allowed(&[host, ("origin", "http://127.0.0.1:8081")]));
         assert!(allowed(&[host, ("origin", "https://127.0.0.1:8081")]));
+        let in_the_clear = ("origin", "http://127.0.0.1:8081");
+        assert!(!allowed_at(&[host, in_the_clear], true));
+        assert!(allowed_at(
+            &[host, ("origin", "https://127.0.0.1:8081")],
+            true
+        ));
+        assert!(!allowed(&[host, ("origin", "ftp://127.0.0.1:8081")]));
         assert!(allowed(&[host, ("sec-fetch-site", "same-origin")]));
         for origin in [
             "null",

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::Console;
 use super::answer::{Refused, json};
 use super::audit;
-use super::guard::{Changing, SameOrigin, SignedIn, session_id};
+use super::guard::{Changing, SameOrigin, SignedIn, page_is_secure, session_id};
 use super::session::proves;
 use crate::credentials::Credential;
 
@@ -106,7 +106,7 @@ pub(super) async fn out(
     }
     audit::signed_out(&changing.0.held.secret_id, request.peer_addr());
     let mut response = HttpResponse::NoContent();
-    response.insert_header((SET_COOKIE, cookie(&console, "", Duration::ZERO)));
+    response.insert_header((SET_COOKIE, cookie(&console, &request, "", Duration::ZERO)));
     response.finish()
 }
 
@@ -171,13 +171,13 @@ fn begin(
     }
     let begun = console.sessions.begin(secret_id, credential, now);
     let mut response = HttpResponse::NoContent();
-    let cookie = cookie(console, &begun.id, console.sessions.max_age());
+    let cookie = cookie(console, request, &begun.id, console.sessions.max_age());
     response.insert_header((SET_COOKIE, cookie));
     response.finish()
 }
 
-fn cookie(console: &Console, value: &str, max_age: Duration) -> HeaderValue {
-    let secure = if console.places.admin.is_tls() {
+fn cookie(console: &Console, request: &HttpRequest, value: &str, max_age: Duration) -> HeaderValue {
+    let secure = if console.places.admin.is_tls() || page_is_secure(request) {
         "; Secure"
     } else {
         ""
