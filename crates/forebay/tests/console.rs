@@ -256,6 +256,26 @@ async fn a_new_sign_in_ends_the_browsers_session_before() {
 }
 
 #[actix::test]
+async fn an_address_that_there_is_not_is_a_page_for_people_and_nothing_for_others() {
+    let replica = Replica::start_embedded().await;
+    let nobody = Person::new(&replica);
+    let browser = [("Accept", "text/html,application/xhtml+xml,*/*;q=0.8")];
+    let page = nobody.send("GET", "/nowhere", &browser, "").await;
+    assert_eq!(page.status, 404);
+    assert_eq!(page.body, nobody.get("/tasks").await.body);
+    assert!(page.header("content-security-policy").is_some());
+    for (method, path) in [
+        ("GET", "/nowhere"),
+        ("POST", "/nowhere"),
+        ("POST", "/tasks"),
+    ] {
+        let answer = nobody.send(method, path, &[], "").await;
+        assert_eq!((answer.status, answer.body.len()), (404, 0), "{method}");
+    }
+    replica.stop().await;
+}
+
+#[actix::test]
 async fn a_query_that_makes_no_sense_is_refused_in_words() {
     let replica = Replica::start_embedded().await;
     let person = Person::signed_in(&replica, SECRET_ID, SECRET_KEY).await;

@@ -54,6 +54,8 @@ async fn addresses_that_make_no_sense_show_a_page() {
     for (path, css, text) in [
         ("/tasks/%zz", "main", "There is no such page"),
         ("/tasks/%3Cscript%3E", "main", "There is no such page"),
+        ("/nowhere", "main", "There is no such page"),
+        ("/tasks/a/b", "main", "There is no such page"),
         ("/tasks/task-nowhere0", "main", "ResourceNotFound"),
         ("/tasks?sort=evil&status=odd&page=-3", "tbody", "quickstart"),
         ("/tasks?page=9999999999999999999999", "main", "empty now"),

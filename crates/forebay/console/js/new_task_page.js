@@ -1,7 +1,7 @@
 // New task: an access point for a topic that is there, or for a new one.
 
 import { html, useRef, useState } from "../vendor/htm-preact.js";
-import { act, currentSession, may } from "./api.js";
+import { act, currentSession, may, mayCreate } from "./api.js";
 import { Field, PageHead, Problem, described, useTitle } from "./parts.js";
 import { Link, navigate } from "./router.js";
 import { done } from "./toasts.js";
@@ -113,6 +113,14 @@ function TopicFields({ form, setForm, set, input, wrong }) {
 
 export function NewTaskPage() {
   useTitle("New task");
+  if (mayCreate()) return html`<${NewTask} />`;
+  const told = { message: "The credential that is signed in may not create tasks." };
+  return html`<${PageHead} title="New task" />
+    <${Problem} title="No new task" error=${told} />
+    <p><${Link} to="/tasks">All tasks<//></p>`;
+}
+
+function NewTask() {
   const { instances, home_instance: home } = currentSession();
   const [form, setForm] = useState({
     name: "",

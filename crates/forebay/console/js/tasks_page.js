@@ -117,8 +117,13 @@ function Toolbar({ shown, counts, show }) {
 function Table({ data, shown, show, busy, refresh }) {
   // Not the row's: a row may move to another page while somebody types.
   const [deleting, setDeleting] = useState(null);
+  const onDeleted = () => {
+    refresh();
+    // The button that had the focus goes with its row.
+    document.querySelector("main h1")?.focus();
+  };
   const dialog = deleting &&
-    html`<${DeleteDialog} task=${deleting} onClose=${() => setDeleting(null)} onDeleted=${refresh} />`;
+    html`<${DeleteDialog} task=${deleting} onClose=${() => setDeleting(null)} onDeleted=${onDeleted} />`;
   return html`<${Rows} ...${{ data, shown, show, busy, refresh, setDeleting }} />${dialog}`;
 }
 

@@ -7,10 +7,12 @@
 use std::collections::HashMap;
 use std::io::Write as _;
 
+use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+    ACCEPT, ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    VARY,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest as _, Sha256};
@@ -113,7 +115,24 @@ pub(super) async fn page(console: web::Data<Console>, request: HttpRequest) -> H
             .insert_header((ETAG, assets.index_tag.clone()))
             .finish();
     }
-    HttpResponse::Ok()
+    html(&mut HttpResponse::Ok(), assets)
+}
+
+/// Any other address: for a browser the page, which says so and leads on.
+pub(super) async fn nowhere(console: web::Data<Console>, request: HttpRequest) -> HttpResponse {
+    let accepted = request.headers().get(ACCEPT);
+    let accepted = accepted.and_then(|accepted| accepted.to_str().ok());
+    let person = accepted.is_some_and(|accepted| accepted.contains("text/html"));
+    let mut response = HttpResponse::NotFound();
+    if person && request.method() == Method::GET {
+        html(&mut response, &console.assets)
+    } else {
+        response.finish()
+    }
+}
+
+fn html(response: &mut HttpResponseBuilder, assets: &Assets) -> HttpResponse {
+    response
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((CACHE_CONTROL, "no-cache"))
         .insert_header((ETAG, assets.index_tag.clone()))

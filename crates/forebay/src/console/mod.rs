@@ -146,7 +146,9 @@ pub(crate) fn routes(console: web::Data<Console>) -> impl FnOnce(&mut ServiceCon
             "/system",
         ] {
             app.route(page, web::get().to(assets::page));
+            app.route(page, web::head().to(assets::page));
         }
+        app.default_service(web::to(assets::nowhere));
         app.route(
             "/console/assets/{version}/{file:.*}",
             web::get().to(assets::file),
