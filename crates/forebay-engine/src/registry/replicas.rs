@@ -75,7 +75,8 @@ impl SeenReplicas {
 
     /// Removes those that have been silent for a day.
     fn tombstones(&self, now_ms: i64) -> impl Iterator<Item = LogRecord> {
-        let silent = move |sign: &ReplicaSign| now_ms - sign.seen_ms > FORGET_AFTER_MS;
+        let silent =
+            move |sign: &ReplicaSign| now_ms.saturating_sub(sign.seen_ms) > FORGET_AFTER_MS;
         let all = self.0.iter().filter(move |(_, sign)| silent(sign));
         all.take(FORGET_AT_ONCE).map(|(name, _)| LogRecord {
             key: key(name),
