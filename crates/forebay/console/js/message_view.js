@@ -12,7 +12,7 @@ const MAX_SHOWN = 64 * 1024;
 const MAX_PRETTY = 16 * 1024 * 1024;
 
 /** Characters, or bytes of what is not text, that are shown of a header. */
-const MAX_HEADER_SHOWN = { text: 4096, bytes: 256 };
+const MAX_HEADER_SHOWN = { text: 1024, bytes: 256 };
 
 /** The bytes of a field of the API: text, or base64 where it says so. */
 export function bytesOf(text, encoding) {
@@ -156,17 +156,17 @@ function Content({ name, text, encoding, fileName }) {
   </div>`;
 }
 
-function HeaderText({ text, encoding }) {
+function HeaderText({ text, encoding, copied }) {
   if (!text) return html`<${Preview} text=${text} encoding=${encoding} />`;
   if (encoding !== "base64") {
     const { text: most } = MAX_HEADER_SHOWN;
     return html`<${Plain} text=${text.slice(0, most)} />${text.length > most && html`<span class="null"> … ${format.count(text.length)} characters</span>`}
-      <${CopyButton} text=${text} label="Copy" compact=${true} />`;
+      ${copied && html`<${CopyButton} text=${text} label="Copy" compact=${true} />`}`;
   }
   const bytes = bytesOf(text, encoding);
   const digits = hexDigits(bytes.subarray(0, MAX_HEADER_SHOWN.bytes));
   return html`${digits} <span class="null">${bytes.length > MAX_HEADER_SHOWN.bytes ? "… " : ""}${format.bytes(bytes.length)} binary</span>
-    <${CopyButton} text=${hexDigits(bytes)} label="Copy as hex" compact=${true} />`;
+    ${copied && html`<${CopyButton} text=${hexDigits(bytes)} label="Copy as hex" compact=${true} />`}`;
 }
 
 function Headers({ text }) {
@@ -183,7 +183,7 @@ function Headers({ text }) {
       ${headers.map(
         (header) => html`<tr>
           <td class="mono header-text"><${HeaderText} text=${header.Key} encoding=${header.KeyEncoding} /></td>
-          <td class="mono header-text"><${HeaderText} text=${header.Value} encoding=${header.ValueEncoding} /></td>
+          <td class="mono header-text"><${HeaderText} text=${header.Value} encoding=${header.ValueEncoding} copied=${true} /></td>
         </tr>`,
       )}
     </tbody>
