@@ -50,6 +50,7 @@ async fn serve(answers: Vec<&'static str>) -> (SocketAddr, JoinHandle<Vec<(Strin
 }
 
 const SENT: &str = r#"{"Response":{"MessageId":["a","b"],"RequestId":"r-1"}}"#;
+const DESCRIBED: &str = r#"{"Response":{"Result":{"TaskId":"task-x"},"RequestId":"r-3"}}"#;
 const PAUSED: &str = r#"{"Response":{"Error":{"Code":"FailedOperation","Message":"task status suspended"},"RequestId":"r-2"}}"#;
 
 #[tokio::test]
@@ -57,19 +58,27 @@ async fn answers_and_exceptions_come_as_json() {
     let Some(python) = python_sdk_or_skip() else {
         return;
     };
-    let (address, server) = serve(vec![SENT, PAUSED]).await;
+    let (address, server) = serve(vec![SENT, PAUSED, DESCRIBED]).await;
     let session = python.session(&address.to_string(), "id", "key").unwrap();
     let params = r#"{"DataHubId": "datahub-x", "Message": [{"Body": "b", "Key": "k"}]}"#;
     let sent = session.call("SendMessage", params).await.unwrap();
     assert_eq!(
         sent.trim(),
-        r#"{"ok": {"MessageId": ["a", "b"], "RequestId": "r-1"}}"#
+        r#"{"ok": {"MessageId": ["a", "b"], "RequestId": "r-1"}, "unfilled": []}"#
     );
     let refused = session.call("SendMessage", params).await.unwrap();
     assert_eq!(
         refused.trim(),
         r#"{"error": {"code": "FailedOperation", "message": "task status suspended", "requestId": "r-2"}}"#
     );
+    let described = session
+        .call("DescribeDatahubTask", r#"{"TaskId": "task-x"}"#)
+        .await
+        .unwrap();
+    let described: serde_json::Value = serde_json::from_str(&described).unwrap();
+    let unfilled = described["unfilled"].as_array().unwrap();
+    assert!(unfilled.contains(&"Result.TaskName".into()), "{described}");
+    assert!(!unfilled.contains(&"Result.TaskId".into()), "{described}");
     let requests = server.await.unwrap();
     assert_eq!(requests[0], ("SendMessage".to_owned(), params.to_owned()));
 }
