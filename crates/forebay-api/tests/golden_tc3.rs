@@ -8,13 +8,11 @@
 
 mod capture_file;
 
-use capture_file::{Capture, V1_FILES, all_files, messages_sent, read};
+use capture_file::{
+    Capture, SECRET_ID, SECRET_KEY, TOKEN, V1_FILES, all_files, messages_sent, read,
+};
 use forebay_api::tc3::{RequestHead, SecretRef, SigningKeyCache, Verifier};
 use forebay_api::{ApiError, ErrorCode, Flattened, send_message};
-
-const SECRET_ID: &str = "AKIDlabExample0001";
-const SECRET_KEY: &str = "labSecretKey0001";
-const TOKEN: &str = "stsTok1";
 
 const TC3_FILES: [&str; 31] = [
     "go.txt",

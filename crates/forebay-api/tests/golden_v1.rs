@@ -8,14 +8,10 @@
 
 mod capture_file;
 
-use capture_file::{Capture, V1_FILES, messages_sent, read};
+use capture_file::{Capture, SECRET_ID, SECRET_KEY, TOKEN, V1_FILES, messages_sent, read};
 use forebay_api::tc3::{HeaderValue, SecretRef};
 use forebay_api::v1::{SignatureMethod, Signer, ToSign, Verifier};
 use forebay_api::{ApiError, ErrorCode, Flattened, send_message};
-
-const SECRET_ID: &str = "AKIDlabExample0001";
-const SECRET_KEY: &str = "labSecretKey0001";
-const TOKEN: &str = "stsTok1";
 
 fn captures() -> Vec<Capture> {
     V1_FILES.iter().flat_map(|file| read(file)).collect()

@@ -7,6 +7,11 @@
 
 use std::path::{Path, PathBuf};
 
+/// What the recorded requests are signed with; the token only where a file's name says so.
+pub(crate) const SECRET_ID: &str = "AKIDlabExample0001";
+pub(crate) const SECRET_KEY: &str = "labSecretKey0001";
+pub(crate) const TOKEN: &str = "stsTok1";
+
 /// The files with signature v1 (HmacSHA1 and HmacSHA256); all others are TC3-HMAC-SHA256.
 pub(crate) const V1_FILES: [&str; 14] = [
     "variants/go-get-sha1.txt",
