@@ -9,20 +9,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../.." && pwd)
-home=${TESTKIT_KAFKA_HOME:-${CARGO_TARGET_DIR:-$root/target}/kafka}
-# A relative path means "seen from the workspace", as for cargo run there.
-case $home in /*) ;; *) home=$root/$home ;; esac
-
-for tool in java mvn flock; do
-  command -v "$tool" >/dev/null || { echo "fetch.sh: $tool is needed and not on PATH" >&2; exit 1; }
-done
-
+# shellcheck source=tests/fetched_home.sh
+source "$here/../fetched_home.sh"
+choose_home TESTKIT_KAFKA_HOME kafka java mvn flock
 # The stamp names what was fetched, so that a changed shopping list fetches anew.
 want=$(cksum <"$here/pom.xml")
-mkdir -p "$home"
-exec 9>"$home/.lock"
-flock 9
+one_at_a_time "$home/.lock"
 
 if [[ -f $home/.complete && $(<"$home/.complete") == "$want" ]]; then
   cp "$here/log4j2.xml" "$home/log4j2.xml"

@@ -9,18 +9,10 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../../.." && pwd)
-home=${TESTKIT_GO_SDK_HOME:-${CARGO_TARGET_DIR:-$root/target}/sdk-go}
-# A relative path means "seen from the workspace", as for cargo run there.
-case $home in /*) ;; *) home=$root/$home ;; esac
-
-for tool in go flock; do
-  command -v "$tool" >/dev/null || { echo "setup.sh: $tool is needed and not on PATH" >&2; exit 1; }
-done
-
-mkdir -p "$home"
-exec 9>"$home/.lock"
-flock 9
+# shellcheck source=tests/fetched_home.sh
+source "$here/../../fetched_home.sh"
+choose_home TESTKIT_GO_SDK_HOME sdk-go go flock
+one_at_a_time "$home/.lock"
 
 # The stamp is what was built from; the tests compare it too.
 sources() { cat "$here/go.sum" "$here/main.go"; }

@@ -10,20 +10,12 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-root=$(cd "$here/../../.." && pwd)
-home=${TESTKIT_PYTHON_SDK_HOME:-${CARGO_TARGET_DIR:-$root/target}/sdk-python}
-# A relative path means "seen from the workspace", as for cargo run there.
-case $home in /*) ;; *) home=$root/$home ;; esac
-
-for tool in python3 flock; do
-  command -v "$tool" >/dev/null || { echo "setup.sh: $tool is needed and not on PATH" >&2; exit 1; }
-done
-
+# shellcheck source=tests/fetched_home.sh
+source "$here/../../fetched_home.sh"
+choose_home TESTKIT_PYTHON_SDK_HOME sdk-python python3 flock
 want=$(cksum <"$here/requirements.txt")
-mkdir -p "$(dirname "$home")"
 # Beside the folder: what lies inside is removed before each installation.
-exec 9>"$home.lock"
-flock 9
+one_at_a_time "$home.lock"
 
 if [[ -f $home/.complete && $(<"$home/.complete") == "$want" ]]; then
   echo "the Python SDK is in $home"
