@@ -9,9 +9,7 @@ use tokio::time::Instant;
 use crate::{
     admission::{Admission, Permit},
     delivery::Delivery,
-    instance::{
-        Instance, InstanceConfig, InstanceHealth, InstanceState, ProducerThreads, memory_share,
-    },
+    instance::{Instance, InstanceConfig, InstanceState, ProducerThreads, memory_share},
     query::MessageQueries,
     rate_limit::RateLimit,
     registry::{
@@ -292,18 +290,13 @@ impl Engine {
         topic.warning()
     }
 
-    /// How the instances are, by id.
-    pub fn instance_health(&self) -> Vec<InstanceHealth> {
-        let instances = self.shared.instances.values();
-        instances.map(|instance| instance.health()).collect()
-    }
-
     /// Why the last question to an instance was not answered.
     pub fn instance_problem(&self, id: &str) -> Option<String> {
-        self.shared.instances.get(id)?.health().problem
+        self.shared.instances.get(id)?.problem()
     }
 
-    /// The instances as they are now, by id.
+    /// The instances as they are now, by id. One that is away leaves the replica
+    /// ready, as long as another is there.
     pub fn instances(&self) -> Vec<InstanceState> {
         let instances = self.shared.instances.values();
         instances.map(|instance| instance.state()).collect()
@@ -328,9 +321,9 @@ impl Engine {
             .any(|instance| instance.is_reachable())
         {
             reasons.push("no instance was reachable within the last minute".to_owned());
-            let health = self.instance_health();
-            reasons.extend(health.into_iter().filter_map(|instance| {
-                let problem = instance.problem?;
+            let instances = self.shared.instances.values();
+            reasons.extend(instances.filter_map(|instance| {
+                let problem = instance.problem()?;
                 Some(format!("instance {}: {problem}", instance.id))
             }));
         }

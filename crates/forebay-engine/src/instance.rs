@@ -60,17 +60,6 @@ impl InstanceConfig {
     }
 }
 
-/// How an instance is.
-#[derive(Clone, Debug)]
-pub struct InstanceHealth {
-    /// The API's instance id.
-    pub id: String,
-    /// Whether a broker of it answered within the last minute.
-    pub reachable: bool,
-    /// Why the last question to it was not answered; `None` if it was.
-    pub problem: Option<String>,
-}
-
 /// What the requests to one of `instances` may hold of the memory limit: of
 /// several an equal part, so that those that are away leave the others theirs.
 /// See `docs/adr/0008-an-equal-share-of-memory-for-each-instance.md`.
@@ -238,12 +227,9 @@ impl Instance {
             .is_some_and(|at| at.elapsed() < REACHABLE_FOR)
     }
 
-    pub(crate) fn health(&self) -> InstanceHealth {
-        InstanceHealth {
-            id: self.id.clone(),
-            reachable: self.is_reachable(),
-            problem: self.problem.lock().clone(),
-        }
+    /// Why the last question to it was not answered.
+    pub(crate) fn problem(&self) -> Option<String> {
+        self.problem.lock().clone()
     }
 
     /// Counts a request against what the instance's requests may hold.
@@ -269,7 +255,7 @@ impl Instance {
             id: self.id.clone(),
             embedded: self.embedded,
             reachable: self.is_reachable(),
-            problem: self.problem.lock().clone(),
+            problem: self.problem(),
             compression: self.compression,
             brokers,
         }

@@ -57,6 +57,6 @@ mod upkeep;
 pub use engine::{Engine, EngineConfig, TopicError, TopicInfo};
 pub use forebay_kafka::record_batch::compress::Codec;
 pub use forebay_kafka::security;
-pub use instance::{BrokerState, InstanceConfig, InstanceHealth, InstanceState};
+pub use instance::{BrokerState, InstanceConfig, InstanceState};
 pub use submit::{OutgoingMessage, SubmitError};
 pub use topic::Topic;

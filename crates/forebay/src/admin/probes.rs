@@ -50,8 +50,8 @@ pub(super) async fn readyz(state: web::Data<AdminState>) -> HttpResponse {
     if state.lifecycle.phase() > Phase::Serving {
         reasons.insert(0, "draining before it stops".to_owned());
     }
-    let health = state.engine.instance_health().into_iter();
-    let instances = health.map(|instance| InstanceStatus {
+    let states = state.engine.instances().into_iter();
+    let instances = states.map(|instance| InstanceStatus {
         id: instance.id,
         reachable: instance.reachable,
         problem: instance.problem,
