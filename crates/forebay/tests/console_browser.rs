@@ -11,32 +11,17 @@ use forebay::config::Config;
 use forebay_testkit::{
     Browser, BrowserDriver, KafkaCluster, Options, browser_or_skip, kafka_or_skip,
 };
+use harness::console_visitor::{open, open_address, sign_in};
 use harness::https::{Ca, files};
-use harness::{Replica, SECRET_ID, SECRET_KEY, credential, one_message};
+use harness::{Replica, SECRET_KEY, credential, one_message};
 use serde_json::json;
-
-const WIDTH: u32 = 1280;
-const HEIGHT: u32 = 900;
 
 /// Key and body of a message that tries everything a page could fall for.
 const HOSTILE: &str = "<script>window.hacked=1</script><img src=x onerror=window.hacked=1>\
     \u{1b}[31mred\u{1b}[0m\u{7}\u{202e}desrever &amp; {{7*7}} </pre></td>";
 
-async fn page(driver: &Arc<BrowserDriver>, replica: &Replica, path: &str) -> Browser {
-    let browser = driver.open(WIDTH, HEIGHT).await.unwrap();
-    let address = format!("http://{}{path}", replica.running.admin);
-    browser.visit(&address).await.unwrap();
-    browser
-}
-
-async fn sign_in(browser: &Browser, secret_key: &str) {
-    browser.fill("#secret-id", SECRET_ID).await.unwrap();
-    browser.fill("#secret-key", secret_key).await.unwrap();
-    browser.click("button[type=submit]").await.unwrap();
-}
-
 async fn signed_in(driver: &Arc<BrowserDriver>, replica: &Replica, path: &str) -> Browser {
-    let browser = page(driver, replica, path).await;
+    let browser = open(driver, replica, path).await;
     sign_in(&browser, SECRET_KEY).await;
     browser
         .wait_for("document.querySelector('header.top')")
@@ -263,7 +248,7 @@ async fn wrong_secrets_the_one_time_link_and_the_end_of_a_session() {
         config.admin.session_idle = Duration::from_secs(3);
     })
     .await;
-    let browser = page(&driver, &replica, "/tasks?search=quick").await;
+    let browser = open(&driver, &replica, "/tasks?search=quick").await;
     sign_in(&browser, "wrong").await;
     browser
         .wait_text("[role=alert]", "SecretId or SecretKey is wrong")
@@ -302,12 +287,10 @@ async fn wrong_secrets_the_one_time_link_and_the_end_of_a_session() {
     close(browser).await;
 
     let link = replica.running.one_time_link().unwrap();
-    let newcomer = driver.open(WIDTH, HEIGHT).await.unwrap();
-    newcomer.visit(&link).await.unwrap();
+    let newcomer = open_address(&driver, &link).await;
     newcomer.wait_text("tbody", "quickstart").await.unwrap();
     assert!(!newcomer.address().await.unwrap().contains("once"));
-    let late = driver.open(WIDTH, HEIGHT).await.unwrap();
-    late.visit(&link).await.unwrap();
+    let late = open_address(&driver, &link).await;
     late.wait_text("[role=alert]", "has been used")
         .await
         .unwrap();
@@ -448,10 +431,9 @@ async fn over_tls_and_http2() {
         config.admin.tls = Some(pair);
     })
     .await;
-    let browser = driver.open(WIDTH, HEIGHT).await.unwrap();
     let link = replica.running.one_time_link().unwrap();
     assert!(link.starts_with("https://"), "{link}");
-    browser.visit(&link).await.unwrap();
+    let browser = open_address(&driver, &link).await;
     browser
         .click("button[aria-label='Pause quickstart']")
         .await

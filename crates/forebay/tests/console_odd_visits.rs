@@ -8,20 +8,13 @@ mod harness;
 use std::sync::Arc;
 
 use forebay_testkit::{Browser, BrowserDriver, browser_or_skip};
+use harness::console_visitor::{open, sign_in, visit};
 use harness::{Replica, SECRET_ID, SECRET_KEY};
 use serde_json::{Value, json};
 
-async fn visit(browser: &Browser, replica: &Replica, path: &str) {
-    let address = format!("http://{}{path}", replica.running.admin);
-    browser.visit(&address).await.unwrap();
-}
-
 async fn signed_in(driver: &Arc<BrowserDriver>, replica: &Replica) -> Browser {
-    let browser = driver.open(1280, 900).await.unwrap();
-    visit(&browser, replica, "/login").await;
-    browser.fill("#secret-id", SECRET_ID).await.unwrap();
-    browser.fill("#secret-key", SECRET_KEY).await.unwrap();
-    browser.click("button[type=submit]").await.unwrap();
+    let browser = open(driver, replica, "/login").await;
+    sign_in(&browser, SECRET_KEY).await;
     browser.wait_text("tbody", "quickstart").await.unwrap();
     browser
 }
@@ -32,8 +25,7 @@ async fn the_one_time_link_works_where_the_page_is_open_already() {
         return;
     };
     let replica = Replica::start_embedded().await;
-    let browser = driver.open(1280, 900).await.unwrap();
-    visit(&browser, &replica, "/login").await;
+    let browser = open(&driver, &replica, "/login").await;
     browser.wait_text("h1", "Sign in").await.unwrap();
     let link = replica.running.one_time_link().unwrap();
     // Only what is behind the `#` changes: the browser loads nothing.

@@ -14,7 +14,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use forebay_testkit::{Axe, Browser, axe_or_skip, browser_or_skip};
-use harness::{Client, Replica, SECRET_ID, SECRET_KEY, one_message, signed};
+use harness::console_visitor::{sign_in, visit};
+use harness::{Client, Replica, SECRET_KEY, one_message, signed};
 use serde_json::json;
 
 /// What axe-core calls findings that keep people out.
@@ -101,8 +102,7 @@ impl Inspection {
     }
 
     async fn visit(&mut self, replica: &Replica, path: &str, wait: &str) {
-        let address = format!("http://{}{path}", replica.running.admin);
-        self.browser.visit(&address).await.unwrap();
+        visit(&self.browser, replica, path).await;
         self.browser.wait_for(wait).await.unwrap();
     }
 }
@@ -182,9 +182,7 @@ async fn every_page_is_fit_to_be_shown() {
     page.visit(&replica, "/login", &shows("Sign in to Forebay"))
         .await;
     page.look("sign-in").await;
-    page.browser.fill("#secret-id", SECRET_ID).await.unwrap();
-    page.browser.fill("#secret-key", SECRET_KEY).await.unwrap();
-    page.browser.click("button[type=submit]").await.unwrap();
+    sign_in(&page.browser, SECRET_KEY).await;
     page.browser
         .wait_for(&shows("payments-audit"))
         .await

@@ -8,6 +8,7 @@ mod harness;
 use std::process::{Command, Stdio};
 
 use forebay_testkit::{Browser, Sdk, browser_or_skip, programs_or_skip, sdk_or_skip};
+use harness::console_visitor::{open, sign_in};
 use harness::{Replica, SECRET_ID, SECRET_KEY};
 
 const PROGRAMS: [(&str, &str, Option<Sdk>); 5] = [
@@ -46,12 +47,8 @@ async fn every_program_of_the_page_sends() {
         return;
     };
     let replica = Replica::start_embedded().await;
-    let browser = driver.open(1280, 900).await.unwrap();
-    let address = format!("http://{}/tasks/task-forebay0", replica.running.admin);
-    browser.visit(&address).await.unwrap();
-    browser.fill("#secret-id", SECRET_ID).await.unwrap();
-    browser.fill("#secret-key", SECRET_KEY).await.unwrap();
-    browser.click("button[type=submit]").await.unwrap();
+    let browser = open(&driver, &replica, "/tasks/task-forebay0").await;
+    sign_in(&browser, SECRET_KEY).await;
     for (tab, name, sdk) in PROGRAMS {
         let text = copied(&browser, tab).await;
         assert!(

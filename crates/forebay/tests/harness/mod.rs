@@ -7,6 +7,7 @@
 )]
 
 mod client;
+pub mod console_visitor;
 pub mod https;
 pub mod load;
 pub mod process;
