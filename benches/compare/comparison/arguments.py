@@ -3,7 +3,7 @@
 import argparse
 
 GATEWAYS = ("forebay", "bare", "bento", "librdkafka")
-CASES = ("closed", "open", "scale", "idle")
+CASES = ("closed", "equal", "open", "scale", "idle")
 SIZES = (1, 10, 100)
 
 DESCRIPTION = """\
@@ -13,7 +13,8 @@ memory. Everything runs on this machine, one after the other, with Apache Kafka.
 Takes about half an hour, and a quiet machine for figures worth keeping."""
 
 EPILOG = """\
-Cases: closed (64 connections, as fast as they are answered), open (Forebay and
+Cases: closed (64 connections, as fast as they are answered), equal (Forebay and
+the bare server at four fifths of Forebay's highest rate), open (Forebay and
 Bento at half of Bento's highest rate), scale (1,000 partitions and 1,000 tasks
 against 8 and 1), idle (10,000 idle connections beside the load).
 
@@ -82,7 +83,7 @@ def parse(arguments):
     add("--connections", type=count, default=64, metavar="N",
         help="connections of the load [default: 64]")
     add("--open-rate", type=positive, metavar="R",
-        help="messages per second of the open loop, instead of half of Bento's highest")
+        help="messages per second of the cases equal and open, instead of shares of highest rates")
     add("--out", metavar="DIR",
         help="where results go [default: docs/benchmarks; with --quick or a selection, "
         "compare/report in the target folder]")

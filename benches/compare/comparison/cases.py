@@ -7,6 +7,8 @@ from .measuring import say
 PARTITIONS = 8
 # Messages per request of the runs before the first.
 WARM_UP_MESSAGES = (100, 1, 1)
+# Of Forebay's highest rate: what it can take without a queue that only grows.
+EQUAL_SHARE = 0.8
 # For scale: this many topics of 8 partitions, or one of all of them.
 WIDE = 1000
 # Every partition has to have been written to once before that counts.
@@ -64,29 +66,40 @@ def closed(bench):
             bench.measure_embedded(None, turn, topic_of("librdkafka"))
 
 
-def open_rate(bench, messages):
-    """Requests a second of the open loop; None if Bento's highest rate is not known."""
+def open_rate(bench, whose, share, messages):
+    """Requests a second of an open loop; None if that gateway's highest rate is not known."""
     if bench.options.open_rate:
         return bench.options.open_rate / messages
     reached = [
         run["requests_per_second"]
         for run in bench.runs
-        if (run["case"], run["gateway"], run["messages"]) == ("closed", "bento", messages)
+        if (run["case"], run["gateway"], run["messages"]) == ("closed", whose, messages)
     ]
-    return median(reached) / 2 if reached else None
+    return median(reached) * share if reached else None
+
+
+def at_a_rate(bench, case, pair, whose, share):
+    """Two gateways in an open loop at a share of the highest rate of one of them."""
+    names = [name for name in pair if name in bench.gateways]
+    for turn, way in rounds_of(bench):
+        for messages in bench.options.messages:
+            rate = open_rate(bench, whose, share, messages)
+            if not rate:
+                say(f"  {case} left out: needs the closed case of {whose}, or --open-rate")
+                return
+            for name in names[::way]:
+                bench.measure(case, name, messages, turn, topic_of(name), rate=rate)
+
+
+def equal(bench):
+    """What a request costs each when both get as many. In the closed case the
+    bare server gets more, and takes several at each wake-up."""
+    at_a_rate(bench, "equal", ("forebay", "bare"), "forebay", EQUAL_SHARE)
 
 
 def open_loop(bench):
     """At half of Bento's highest rate, latencies from when requests were due."""
-    names = [name for name in ("forebay", "bento") if name in bench.gateways]
-    for turn, way in rounds_of(bench):
-        for messages in bench.options.messages:
-            rate = open_rate(bench, messages)
-            if not rate:
-                say("  open loop left out: needs the closed case of bento, or --open-rate")
-                return
-            for name in names[::way]:
-                bench.measure("open", name, messages, turn, topic_of(name), rate=rate)
+    at_a_rate(bench, "open", ("forebay", "bento"), "bento", 0.5)
 
 
 def scale(bench):
@@ -108,7 +121,7 @@ def idle(bench):
         bench.measure("idle", "forebay", messages, 0, topic_of("forebay"), idle=IDLE_CONNECTIONS)
 
 
-CASES = {"closed": closed, "open": open_loop, "scale": scale, "idle": idle}
+CASES = {"closed": closed, "equal": equal, "open": open_loop, "scale": scale, "idle": idle}
 
 
 def run_all(bench):

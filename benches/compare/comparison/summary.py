@@ -73,9 +73,20 @@ def targets(runs):
         ratio = summary.ratio("messages_per_second", "closed", "forebay", "bento", messages)
         name = f"messages/s against Bento, {messages} per request"
         found += target(name, ratio, limit, "×", at_least=True)
+    found += equal_targets(summary)
     found += open_targets(summary)
     found += scale_targets(summary)
     return found + memory_targets(summary) + idle_targets(summary)
+
+
+def equal_targets(summary):
+    """The limits against the bare server, when it gets no more requests."""
+    found = []
+    for messages, limit in AGAINST_BARE.items():
+        ratio = summary.ratio("cpu_us_per_message", "equal", "forebay", "bare", messages)
+        name = f"CPU per message against bare actix-web at an equal rate, {messages} per request"
+        found += target(name, ratio, limit, "×")
+    return found
 
 
 def open_targets(summary):

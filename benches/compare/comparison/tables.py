@@ -1,6 +1,6 @@
 """The results as Markdown, and their place in a page."""
 
-from .cases import BASE_SHAPE
+from .cases import BASE_SHAPE, EQUAL_SHARE
 from .summary import MIB, TITLES, Summary
 
 BEGIN = "<!-- results: begin (written by benches/compare/run, not by hand) -->"
@@ -36,8 +36,8 @@ def markdown(results):
     """Everything between the markers."""
     summary = Summary(results["runs"])
     parts = [about(results), targets_table(results["targets"])]
-    parts += [closed_table(summary), open_table(summary), scale_table(summary)]
-    parts += [memory_table(summary), plots_text(results["plots"])]
+    parts += [closed_table(summary), equal_table(summary), open_table(summary)]
+    parts += [scale_table(summary), memory_table(summary), plots_text(results["plots"])]
     return "\n\n".join(part for part in parts if part)
 
 
@@ -93,12 +93,23 @@ def closed_table(summary):
     return title + table(head, rows) if rows else ""
 
 
+def equal_table(summary):
+    """What a request costs at the same rate."""
+    share = f"{EQUAL_SHARE:.0%} of Forebay's highest rate"
+    return rate_table(summary, "equal", f"### Forebay and the bare server at {share}")
+
+
 def open_table(summary):
     """Latencies from when requests were due."""
+    return rate_table(summary, "open", "### Open loop at half of Bento's highest rate")
+
+
+def rate_table(summary, case, title):
+    """The runs of a case in which requests come at a rate."""
     rows = []
-    for size in sorted({run["messages"] for run in summary.runs if run["case"] == "open"}):
+    for size in sorted({run["messages"] for run in summary.runs if run["case"] == case}):
         for name in ORDER:
-            cell = ("open", name, size)
+            cell = (case, name, size)
             if summary.of(*cell):
                 rows.append([
                     f"{size}, {TITLES[name]}",
@@ -109,8 +120,7 @@ def open_table(summary):
                     str(sum(summary.values("not_sent", *cell))),
                 ])  # fmt: skip
     head = ["messages per request", "requests/s", "p50 ms", "p99 ms", "CPU µs/message", "not sent"]
-    title = "### Open loop at half of Bento's highest rate\n\n"
-    return title + table(head, rows) if rows else ""
+    return title + "\n\n" + table(head, rows) if rows else ""
 
 
 def scale_table(summary):

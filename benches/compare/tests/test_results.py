@@ -28,6 +28,8 @@ RUNS = [
     run("closed", "bare", 1, 10.0),
     run("closed", "bento", 1, 50.0),
     run("closed", "librdkafka", None, 0.7),
+    run("equal", "forebay", 1, 15.0, rate=800.0, not_sent=0),
+    run("equal", "bare", 1, 12.0, rate=800.0, not_sent=0),
     run("open", "forebay", 1, 14.0, rate=1000.0, not_sent=0, percentiles=POINTS),
     run("open", "bento", 1, 60.0, rate=1000.0, not_sent=0, percentiles=POINTS, p99_ms=1.0),
     *(run("scale", "forebay", 1, 10.0 + n, shape=shape) for n, shape in enumerate(SHAPES)),
@@ -54,6 +56,11 @@ class Targets(unittest.TestCase):
         against_bento = self.found("per message against Bento, 1 per request")
         self.assertAlmostEqual(against_bento["value"], 0.26)
         self.assertFalse(against_bento["met"])
+
+    def test_the_bare_server_at_an_equal_rate(self):
+        equal = self.found("at an equal rate")
+        self.assertAlmostEqual(equal["value"], 1.25)
+        self.assertTrue(equal["met"])
 
     def test_latency_scale_memory_idle(self):
         self.assertTrue(self.found("p50")["met"])
