@@ -5,7 +5,7 @@ use std::io::Write as _;
 
 use clap::{Parser, ValueEnum};
 use forebay_bench::scaling::{
-    costs::Costs,
+    costs::{Costs, MAX_IN_FLIGHT},
     limits::Standing,
     setup::{Routing, Setup},
     simulation::Course,
@@ -54,7 +54,7 @@ struct Arguments {
     #[arg(long, default_value_t = 1.0, value_parser = not_negative)]
     replication: f64,
     /// What if lanes had another number of requests under way
-    #[arg(long, default_value_t = 4, value_parser = at_least_one)]
+    #[arg(long, default_value_t = MAX_IN_FLIGHT, value_parser = at_least_one)]
     in_flight: usize,
     /// What if lanes lingered, milliseconds
     #[arg(long, default_value_t = 0.0, value_parser = not_negative)]

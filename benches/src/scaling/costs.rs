@@ -48,4 +48,4 @@ pub const FRAME_BYTES: usize = 1 << 20;
 pub const BATCH_BYTES: usize = 1 << 20;
 
 /// Produce requests under way on one lane (`forebay-kafka/src/produce/lane.rs`).
-pub const MAX_IN_FLIGHT: usize = 4;
+pub const MAX_IN_FLIGHT: usize = 2;

@@ -7,7 +7,7 @@
 //!
 //! The same arguments give the same figures, bit for bit: time is simulated and
 //! randomness comes from a fixed seed. The model follows the code where batches
-//! are formed (group commit, frames, four requests in flight); what it knows of
+//! are formed (group commit, frames, two requests in flight); what it knows of
 //! the broker are three costs and a delay. `docs/scaling.md` says what follows.
 
 pub mod costs;

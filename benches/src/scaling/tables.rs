@@ -75,8 +75,8 @@ impl Model {
             messages: 100,
             ..setup
         };
-        let two_in_flight = Setup {
-            in_flight: 2,
+        let four_in_flight = Setup {
+            in_flight: 4,
             ..setup
         };
         let one_in_flight = Setup {
@@ -98,7 +98,7 @@ impl Model {
         };
         [
             setup,
-            two_in_flight,
+            four_in_flight,
             one_in_flight,
             one_thread,
             linger,

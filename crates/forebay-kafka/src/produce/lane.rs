@@ -23,9 +23,10 @@ use crate::{
     record_batch::compress::Codec,
 };
 
-/// Requests in flight on a lane. The broker works on one at a time; the others
-/// travel meanwhile.
-const MAX_IN_FLIGHT: usize = 4;
+/// Requests in flight on a lane. The broker works on one at a time, the wait for
+/// its replicas included, and the next one travels meanwhile. A third would only
+/// wait at the broker, with batches that were closed too early.
+const MAX_IN_FLIGHT: usize = 2;
 
 /// A frame is closed once it holds that many bytes of batches, before they are
 /// compressed: larger requests cost more per record (cache misses on both
