@@ -64,7 +64,7 @@ impl TaskId {
 
     /// The id of the task's access point.
     pub fn datahub_id(&self) -> DatahubId {
-        DatahubId(format!("{DATAHUB_PREFIX}{}", self.suffix()))
+        DatahubId([DATAHUB_PREFIX, self.suffix()].concat())
     }
 }
 
