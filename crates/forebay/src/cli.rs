@@ -76,7 +76,7 @@ const COMPLETIONS_HELP: &str = "Print what a shell needs to complete this progra
 /// What to do with the configuration.
 #[derive(Clone, Debug, Subcommand)]
 pub enum ConfigAction {
-    /// Check file, environment and flags, start nothing
+    /// Check file, environment and flags, and every file they name; start nothing
     Check(SettingFlags),
     /// Print the configuration in force as TOML
     Show(SettingFlags),

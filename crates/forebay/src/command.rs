@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigAction, SettingFlags};
 use crate::config::{Config, show};
-use crate::{client, logging, startup, welcome};
+use crate::{client, logging, named_files, startup, welcome};
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -34,9 +34,7 @@ pub fn run(cli: Cli, environment: Vec<(String, String)>) -> ExitCode {
         Command::Serve(flags) => return configured(flags, serve),
         Command::Config { action } => {
             return match action {
-                ConfigAction::Check(flags) => {
-                    configured(flags, |_| say("the configuration is fine\n"))
-                }
+                ConfigAction::Check(flags) => configured(flags, check),
                 ConfigAction::Show(flags) => configured(flags, |config| say(&show(&config))),
             };
         }
@@ -56,6 +54,18 @@ fn completions(shell: Shell) -> String {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "forebay", &mut script);
     String::from_utf8_lossy(&script).into_owned()
+}
+
+/// Fails as the start would, with its exit code too.
+fn check(config: Config) -> ExitCode {
+    if let Err(error) = logging::install(&config.log) {
+        return fail(FAILED, &error);
+    }
+    let checked = named_files::check(&config);
+    match actix_rt::System::new().block_on(checked) {
+        Ok(()) => say("the configuration is fine\n"),
+        Err(error) => fail(FAILED, &error),
+    }
 }
 
 fn serve(config: Config) -> ExitCode {

@@ -12,6 +12,8 @@
 //! | `console` | pages for people, on the admin listener |
 //! | `embedded` | the broker of a replica that was given no Kafka |
 //! | `tls` | the listeners' certificates, kept current |
+//! | `named_files` | the files that the configuration names, for a start and for `config check` |
+//! | `readiness` | why this replica is not ready, for probe and console |
 //! | [`startup`] | all wiring, in one place |
 //! | [`shutdown`] | how a replica goes away |
 //!
@@ -31,6 +33,7 @@ mod histograms;
 mod http;
 mod lifecycle;
 mod logging;
+mod named_files;
 mod open_files;
 mod presence;
 mod recorder;

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use actix_server::ServerHandle;
 use actix_web::web;
-use forebay_engine::security::{SaslMechanism, Security, SecurityFileError};
+use forebay_engine::security::{Security, SecurityFileError};
 use forebay_engine::{Engine, EngineConfig, InstanceConfig as EngineInstance, telemetry};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinHandle;
 
 use crate::admin::{self, AdminState};
-use crate::config::{Config, TlsFiles};
+use crate::config::{Config, InstanceConfig};
 use crate::console::{Console, Place, Places};
 use crate::credentials::{self, CredentialStore, CredentialsError};
 use crate::embedded::{EmbeddedBroker, EmbeddedError, QUICKSTART_DATAHUB};
@@ -20,6 +20,7 @@ use crate::http::{
     self, ClockSkew, ConnectionCount, Listener, ProblemLog, RequestMetrics, RequestSettings, Shared,
 };
 use crate::lifecycle::Lifecycle;
+use crate::named_files::Protection;
 use crate::presence::Presence;
 use crate::tls::{TlsError, WatchedCertificates};
 use crate::{open_files, recorder};
@@ -144,8 +145,8 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let admin = Listening::bind("admin.listen", config.admin.listen)?;
     // Before any handle is made: a handle made earlier would count nothing.
     let metrics = recorder::install().map_err(|error| StartError::Metrics(error.to_string()))?;
-    let api_tls = certificates("http.tls", "api", config.http.tls.as_ref())?;
-    let admin_tls = certificates("admin.tls", "admin", config.admin.tls.as_ref())?;
+    let mut protection = Protection::open(&config).await?;
+    let (api_tls, admin_tls) = (protection.api.take(), protection.admin.take());
 
     let embedded = if config.instances.is_empty() {
         let embedded = EmbeddedBroker::start(&config).await?;
@@ -155,9 +156,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     } else {
         None
     };
-    let engine_config = engine_config(&config, embedded.is_some());
-    check_security(&config, &engine_config).await?;
-    let engine = Engine::start(&engine_config);
+    let engine = Engine::start(&engine_config(&config, protection.instances));
     if let Some(embedded) = &embedded {
         embedded.make_ready(&engine).await?;
     }
@@ -235,16 +234,6 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     })
 }
 
-fn certificates(
-    section: &'static str,
-    listener: &'static str,
-    files: Option<&TlsFiles>,
-) -> Result<Option<WatchedCertificates>, TlsError> {
-    files
-        .map(|files| WatchedCertificates::open(section, listener, files))
-        .transpose()
-}
-
 fn start_admin(
     listener: Listener,
     listening: Listening,
@@ -271,39 +260,20 @@ fn start_api(
     }
 }
 
-/// Reads what the files of TLS and SASL towards Kafka hold, so that a wrong
-/// path stops the start, not the first message.
-async fn check_security(config: &Config, engine: &EngineConfig) -> Result<(), StartError> {
-    for (instance, engine) in config.instances.iter().zip(&engine.instances) {
-        let checked = engine.security.check().await;
-        checked.map_err(|source| StartError::Security {
-            instance: instance.id.clone(),
-            source,
-        })?;
-        let login = instance.sasl.as_ref().map(|sasl| sasl.mechanism);
-        if instance.tls.is_none() && login == Some(SaslMechanism::Plain) {
-            tracing::warn!(
-                instance = instance.id,
-                "the password goes over the network in the clear: SASL PLAIN without instance.tls"
-            );
-        }
-    }
-    Ok(())
-}
-
-fn engine_config(config: &Config, embedded: bool) -> EngineConfig {
+/// `towards_kafka` is of the instances that the configuration names; the
+/// embedded broker, which is there where it names none, needs none.
+fn engine_config(config: &Config, towards_kafka: Vec<Security>) -> EngineConfig {
+    let embedded = towards_kafka.is_empty();
+    let mut towards_kafka = towards_kafka.into_iter();
+    let instance = |instance: &InstanceConfig| EngineInstance {
+        id: instance.id.clone(),
+        brokers: instance.brokers.clone(),
+        embedded,
+        compression: instance.compression,
+        security: towards_kafka.next().unwrap_or_default(),
+    };
     EngineConfig {
-        instances: config
-            .instances
-            .iter()
-            .map(|instance| EngineInstance {
-                id: instance.id.clone(),
-                brokers: instance.brokers.clone(),
-                embedded,
-                compression: instance.compression,
-                security: Security::new(instance.tls.clone(), instance.sasl.clone()),
-            })
-            .collect(),
+        instances: config.instances.iter().map(instance).collect(),
         registry_topic: config.registry.topic.clone(),
         memory_limit: usize::try_from(config.delivery.memory_limit.0).unwrap_or(usize::MAX),
     }

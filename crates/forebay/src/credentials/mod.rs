@@ -80,6 +80,21 @@ impl CredentialStore {
         })
     }
 
+    /// Reads the file at `path` as [`Self::open`] does, keeps nothing and makes
+    /// nothing; it may be missing where `open` would make it. Warns where others
+    /// can get at it, as [`keep_current`] does.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not right.
+    pub fn check(path: &Path, made_if_missing: bool) -> Result<(), CredentialsError> {
+        if made_if_missing && !path.exists() {
+            return Ok(());
+        }
+        file::read(path)?;
+        reload::warn_if_open(path);
+        Ok(())
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -30,7 +30,8 @@ fn take(store: &CredentialStore) {
     }
 }
 
-fn warn_if_open(path: &Path) {
+/// Says so if others than the owner can get at the file.
+pub(super) fn warn_if_open(path: &Path) {
     if let Ok(meta) = fs::metadata(path)
         && meta.permissions().mode() & 0o077 != 0
     {

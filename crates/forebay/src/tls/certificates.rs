@@ -79,7 +79,7 @@ impl Certificates {
     }
 
     /// Says so if it has expired, or soon will have.
-    pub(super) fn warn_of_its_end(&self) {
+    pub(crate) fn warn_of_its_end(&self) {
         let problem = self.current.load().validity.problem(unix_millis() / 1000);
         if let Some(problem) = problem {
             tracing::warn!(
