@@ -36,6 +36,7 @@ mod logging;
 mod named_files;
 mod open_files;
 mod presence;
+mod readiness;
 mod recorder;
 pub mod shutdown;
 pub mod startup;

@@ -22,6 +22,7 @@ use crate::http::{
 use crate::lifecycle::Lifecycle;
 use crate::named_files::Protection;
 use crate::presence::Presence;
+use crate::readiness::Readiness;
 use crate::tls::{TlsError, WatchedCertificates};
 use crate::{open_files, recorder};
 
@@ -175,13 +176,22 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         admin: Place::new(admin.address, admin_tls.as_ref()),
     };
     let presence = Presence::new(engine.clone(), api.address);
-    let console = Console::new(Arc::clone(&shared), places, presence.name(), &config.admin);
-    let console = web::Data::new(console);
-    let admin_state = AdminState {
+    let readiness = Readiness {
         engine: engine.clone(),
         lifecycle: lifecycle.clone(),
-        metrics: metrics.clone(),
         disk: embedded.as_ref().map(EmbeddedBroker::disk_space),
+    };
+    let console = Console::new(
+        Arc::clone(&shared),
+        readiness.clone(),
+        places,
+        presence.name(),
+        &config.admin,
+    );
+    let console = web::Data::new(console);
+    let admin_state = AdminState {
+        readiness,
+        metrics: metrics.clone(),
         console: console.clone(),
     };
     let (api_address, admin_address) = (api.address, admin.address);

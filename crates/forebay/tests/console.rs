@@ -292,6 +292,44 @@ async fn a_query_that_makes_no_sense_is_refused_in_words() {
 }
 
 #[actix::test]
+async fn the_console_says_not_ready_as_the_probe_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let replica = Replica::start_embedded_in(folder, |config| {
+        config.shutdown.drain_delay = LIMIT;
+        config.shutdown.grace = 2 * LIMIT;
+    })
+    .await;
+    replica.await_ready().await;
+    let person = Person::signed_in(&replica, SECRET_ID, SECRET_KEY).await;
+    let not_ready = async || {
+        let system = person.get("/console/api/system").await;
+        assert_eq!(system.status, 200, "{system:?}");
+        let system: Value = serde_json::from_slice(&system.body).unwrap();
+        system["replica"]["not_ready"].clone()
+    };
+    let probed = async || {
+        let probe = person.get("/readyz").await;
+        let probe: Value = serde_json::from_slice(&probe.body).unwrap();
+        probe.get("reasons").cloned().unwrap_or_else(|| json!([]))
+    };
+    assert_eq!((not_ready().await, probed().await), (json!([]), json!([])));
+
+    let Replica { running, folder } = replica;
+    let stopping = actix_rt::spawn(running.stop());
+    await_condition(LIMIT, "the probe says that it drains", async || {
+        probed().await != json!([])
+    })
+    .await
+    .unwrap();
+    let shown = not_ready().await;
+    assert_eq!(shown[0], "draining before it stops", "{shown}");
+    assert_eq!(shown, probed().await);
+    // Nobody waits for the rest of the drain.
+    stopping.abort();
+    drop(folder);
+}
+
+#[actix::test]
 async fn nothing_is_done_without_session_token_and_origin() {
     let replica = Replica::start_embedded().await;
     let nobody = Person::new(&replica);

@@ -11,12 +11,10 @@ use actix_service::map_config;
 use actix_web::dev::AppConfig;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{App, HttpResponse, web};
-use forebay_broker::DiskSpace;
-use forebay_engine::Engine;
 
 use crate::console::{self, Console, security_headers};
 use crate::http::Listener;
-use crate::lifecycle::Lifecycle;
+use crate::readiness::Readiness;
 use crate::recorder::Exposition;
 
 /// Scrapers and probes are few; a runaway one must not take all files.
@@ -27,11 +25,8 @@ pub(crate) const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// What the admin pages show.
 #[derive(Clone)]
 pub(crate) struct AdminState {
-    pub(crate) engine: Engine,
-    pub(crate) lifecycle: Lifecycle,
+    pub(crate) readiness: Readiness,
     pub(crate) metrics: Exposition,
-    /// The embedded broker's, where there is one.
-    pub(crate) disk: Option<DiskSpace>,
     pub(crate) console: web::Data<Console>,
 }
 

@@ -2,11 +2,9 @@
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
-use forebay_broker::DiskSpace;
 use serde::Serialize;
 
 use super::AdminState;
-use crate::lifecycle::Phase;
 
 #[derive(Serialize)]
 struct Status {
@@ -40,17 +38,8 @@ pub(super) async fn livez() -> HttpResponse {
 
 /// 200, or 503 and why.
 pub(super) async fn readyz(state: web::Data<AdminState>) -> HttpResponse {
-    let mut reasons = state.engine.readiness();
-    if state.disk.as_ref().is_some_and(DiskSpace::is_full) {
-        reasons.push(
-            "the disk of the embedded broker is full: it stores nothing until there is space"
-                .to_owned(),
-        );
-    }
-    if state.lifecycle.phase() > Phase::Serving {
-        reasons.insert(0, "draining before it stops".to_owned());
-    }
-    let states = state.engine.instances().into_iter();
+    let reasons = state.readiness.reasons();
+    let states = state.readiness.engine.instances().into_iter();
     let instances = states.map(|instance| InstanceStatus {
         id: instance.id,
         reachable: instance.reachable,

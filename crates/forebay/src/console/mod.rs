@@ -38,6 +38,7 @@ use forebay_engine::task::{Task, TaskId};
 
 use crate::config::AdminConfig;
 use crate::http::Shared;
+use crate::readiness::Readiness;
 use crate::tls::{Certificates, WatchedCertificates};
 use assets::Assets;
 use guard::SignedIn;
@@ -80,6 +81,7 @@ impl Place {
 /// What all requests of the console share.
 pub(crate) struct Console {
     shared: Arc<Shared>,
+    readiness: Readiness,
     sessions: Sessions,
     attempts: LoginAttempts,
     link: OneTimeLink,
@@ -96,6 +98,7 @@ pub(crate) struct Console {
 impl Console {
     pub(crate) fn new(
         shared: Arc<Shared>,
+        readiness: Readiness,
         places: Places,
         replica: &str,
         config: &AdminConfig,
@@ -109,6 +112,7 @@ impl Console {
         let cookie_name = format!("{prefix}forebay-session-{}", places.admin.address.port());
         Self {
             shared,
+            readiness,
             sessions: Sessions::new(rules),
             attempts: LoginAttempts::new(Instant::now()),
             link: OneTimeLink::default(),

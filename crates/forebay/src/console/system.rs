@@ -98,7 +98,7 @@ impl Replica {
                 Phase::Draining => "draining",
                 Phase::Refusing => "stopping",
             },
-            not_ready: shared.engine.readiness(),
+            not_ready: console.readiness.reasons(),
             api: format!("{}://{}", places.api.scheme(), places.api.address),
             admin: format!("{}://{}", places.admin.scheme(), places.admin.address),
             requests_under_way: shared.lifecycle.accepted(),
