@@ -250,3 +250,28 @@ async fn a_query_is_open_where_a_task_of_the_scope_targets_the_topic() {
     assert_eq!(code(&replica, "AKIDevery", query, &latest).await, "");
     replica.stop().await;
 }
+
+#[actix_web::test]
+async fn a_topic_in_use_names_the_tasks_of_the_scope_and_counts_the_others() {
+    let mine = "datahubs = [\"datahub-forebay0\"]";
+    let replica = start(&[("AKIDone".to_owned(), mine), ("AKIDall".to_owned(), "")]).await;
+    let (theirs, _) = replica.create_task("theirs", "quickstart").await;
+    let delete = json!({"Name": "quickstart"});
+    let refusal = async |id: &str| {
+        let response = call_as(&replica, id, "DeleteDatahubTopic", &delete).await;
+        let error = &response["Error"];
+        assert_eq!(error["Code"], "ResourceInUse", "{response}");
+        error["Message"].as_str().unwrap().to_owned()
+    };
+    let said = refusal("AKIDall").await;
+    assert!(
+        said.contains("task-forebay0") && said.contains(&theirs),
+        "{said}"
+    );
+    let said = refusal("AKIDone").await;
+    assert!(
+        said.ends_with(": task-forebay0, 1 outside of your scope"),
+        "{said}"
+    );
+    replica.stop().await;
+}

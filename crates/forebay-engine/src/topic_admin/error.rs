@@ -20,8 +20,8 @@ pub enum TopicAdminError {
     /// There is one already.
     #[error("topic {0} exists")]
     Exists(String),
-    /// Tasks write to it.
-    #[error("topic {topic} is the target of {}", tasks.iter().map(TaskId::as_str).collect::<Vec<_>>().join(", "))]
+    /// Tasks write to it. Which ones is not for everybody, so the text counts them.
+    #[error("topic {topic} is the target of tasks: {}", tasks.len())]
     InUse {
         /// The topic.
         topic: String,

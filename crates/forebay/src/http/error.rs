@@ -9,6 +9,9 @@ use forebay_engine::topic_admin::TopicAdminError;
 
 use super::body::BodyFault;
 
+/// An error names no more tasks of a topic; there may be any number.
+const NAMED_TASKS: usize = 10;
+
 /// `not stored: …`, said only where it is certain.
 pub(super) fn not_stored(reason: impl std::fmt::Display) -> ApiError {
     ApiError::new(
@@ -190,6 +193,24 @@ pub(super) fn topic_change(error: TopicAdminError, instance: &str) -> ApiError {
     ApiError::new(code, error.to_string())
 }
 
+/// Tasks write to a topic that was to be deleted: those that the caller may see,
+/// of `all` there are. At most [`NAMED_TASKS`] of them are named.
+pub(super) fn topic_in_use(topic: &str, seen: &[&str], all: usize) -> ApiError {
+    let unnamed = seen.len().saturating_sub(NAMED_TASKS);
+    let unseen = all.saturating_sub(seen.len());
+    let counts = [(unnamed, "more"), (unseen, "outside of your scope")];
+    let counts = counts.into_iter().filter(|(count, _)| *count > 0);
+    let named = seen.iter().take(NAMED_TASKS).map(ToString::to_string);
+    let targets: Vec<_> = named
+        .chain(counts.map(|(count, which)| format!("{count} {which}")))
+        .collect();
+    let targets = targets.join(", ");
+    ApiError::new(
+        ErrorCode::ResourceInUse,
+        format!("topic {topic} is the target of tasks: {targets}"),
+    )
+}
+
 /// A fault of ours. The caller learns that it is one; the log learns which.
 pub(super) fn internal(error: impl std::fmt::Display) -> ApiError {
     tracing::error!(%error, "internal error");
@@ -206,5 +227,31 @@ pub(super) fn mailbox(error: &MailboxError) -> ApiError {
     match error {
         MailboxError::Closed => unknown("this replica is stopping"),
         MailboxError::Timeout => unknown("no answer within the deadline"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tasks_of_a_topic_in_use_are_named_or_counted() {
+        let said = |seen: &[&str], all| {
+            let error = topic_in_use("t", seen, all);
+            assert_eq!(error.code, ErrorCode::ResourceInUse);
+            error.message.clone()
+        };
+        let start = "topic t is the target of tasks: ";
+        assert_eq!(said(&["a", "b"], 2), format!("{start}a, b"));
+        assert_eq!(
+            said(&["a"], 3),
+            format!("{start}a, 2 outside of your scope")
+        );
+        assert_eq!(said(&[], 1), format!("{start}1 outside of your scope"));
+        let many = said(&["a"; 500], 501);
+        assert!(
+            many.ends_with("a, a, 490 more, 1 outside of your scope"),
+            "{many}"
+        );
     }
 }

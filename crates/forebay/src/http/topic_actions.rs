@@ -244,7 +244,14 @@ impl Run<'_> {
         changing: impl Future<Output = Result<(), TopicAdminError>>,
     ) -> Result<(), ApiError> {
         match timeout_at(self.deadline, changing).await {
-            Ok(changed) => changed.map_err(|refusal| error::topic_change(refusal, self.home)),
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(TopicAdminError::InUse { topic, tasks })) => {
+                let ids = tasks.iter().map(|task| (task.as_str(), task.datahub_id()));
+                let seen = ids.filter(|(_, datahub)| self.caller.sees(datahub.as_str()));
+                let seen: Vec<_> = seen.map(|(task, _)| task).collect();
+                Err(error::topic_in_use(&topic, &seen, tasks.len()))
+            }
+            Ok(Err(refusal)) => Err(error::topic_change(refusal, self.home)),
             Err(_) => Err(error::outcome_unknown("no answer within the deadline")),
         }
     }
