@@ -3,7 +3,8 @@
 //! Bytes are reserved before a body is read, and given back when the last
 //! holder of the permit is gone: the answer sent, and the last batch that
 //! carries the request's records freed. An actor's mailbox bounds neither
-//! bytes nor messages; the permit that travels inside the message does.
+//! bytes nor messages; the permit that travels inside the message does. Answers
+//! that list tasks, topics or messages reserve theirs before they are made.
 
 use std::sync::{
     Arc, OnceLock,

@@ -81,6 +81,55 @@ async fn a_client_that_leaves_gives_its_memory_back() {
 }
 
 #[actix_web::test]
+async fn lists_count_against_the_memory_limit_and_changes_are_answered() {
+    let limit = 1 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let replica = Replica::start_embedded_in(folder, |config| {
+        config.delivery.memory_limit = ByteSize(limit);
+        // The request that takes the memory may take its time.
+        config.http.min_body_rate = ByteRate(0);
+        config.http.body_timeout = 5 * LIMIT;
+    })
+    .await;
+    replica.await_ready().await;
+    for index in 0..20 {
+        let task = harness::new_task(&format!("task-{index}"), "quickstart");
+        let mut task: serde_json::Value = serde_json::from_str(&task).unwrap();
+        task["Description"] = "d".repeat(4096).into();
+        let task = task.to_string();
+        let created = replica.call("CreateDatahubTask", &task).await.response();
+        assert_eq!(created.get("Error"), None);
+    }
+    // More in all than the limit: what was sent is given back.
+    let page = replica.call("DescribeDatahubTasks", "{}").await;
+    let len = page.body.len();
+    assert!(len > 80_000, "{len}");
+    for _ in 0..(2 * limit as usize / len) {
+        let page = replica.call("DescribeDatahubTasks", "{}").await.response();
+        assert_eq!(page.get("Error"), None);
+    }
+
+    let rest = 32 * 1024;
+    let large = in_flight_request(&replica, limit as usize - rest).await;
+    await_condition(LIMIT, "a list has no room", async || {
+        let page = replica.call("DescribeDatahubTasks", "{}").await.response();
+        page["Error"]["Code"] == "RequestLimitExceeded"
+    })
+    .await
+    .unwrap();
+    for (action, body) in [
+        ("DescribeDatahubTasks", r#"{"Limit":1}"#),
+        ("DescribeDatahubTask", r#"{"TaskId":"task-forebay0"}"#),
+        ("PauseDatahubTask", r#"{"TaskId":"task-forebay0"}"#),
+    ] {
+        let answer = replica.call(action, body).await.response();
+        assert_eq!(answer.get("Error"), None, "{action}");
+    }
+    drop(large);
+    replica.stop().await;
+}
+
+#[actix_web::test]
 async fn connections_over_the_limit_are_closed_at_accept() {
     let replica = Replica::start(|config| config.http.max_connections = 3).await;
     let mut kept = Vec::new();

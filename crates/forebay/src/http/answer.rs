@@ -14,6 +14,7 @@ use forebay_api::{Action, ApiError, answer};
 use forebay_engine::admission::Permit;
 use forebay_engine::query::QueryPermit;
 
+use super::held_json::HeldJson;
 use super::request_id::RequestId;
 use crate::lifecycle::AcceptedRequest;
 
@@ -31,8 +32,10 @@ pub(super) struct Answer {
     pub(super) close: bool,
     /// The request's memory, held until the answer is sent.
     pub(super) permit: Option<Arc<Permit>>,
-    /// The answer's own memory, where it is worth counting: messages.
+    /// The answer's own memory, where it is messages.
     pub(super) messages: Option<QueryPermit>,
+    /// The same where it is a list of anything else.
+    pub(super) list: Option<Permit>,
 }
 
 impl Answer {
@@ -45,6 +48,7 @@ impl Answer {
             close: false,
             permit: None,
             messages: None,
+            list: None,
         }
     }
 
@@ -57,6 +61,7 @@ impl Answer {
             close: false,
             permit: None,
             messages: None,
+            list: None,
         }
     }
 
@@ -64,6 +69,21 @@ impl Answer {
     pub(super) fn of(action: Action, result: Result<Vec<u8>, ApiError>, id: RequestId) -> Self {
         match result {
             Ok(body) => Self::ok(action, body),
+            Err(error) => Self::error(Some(action), error, id),
+        }
+    }
+
+    /// What an action on tasks or topics came to.
+    pub(super) fn of_held(
+        action: Action,
+        result: Result<HeldJson, ApiError>,
+        id: RequestId,
+    ) -> Self {
+        match result {
+            Ok(HeldJson { json, permit }) => Self {
+                list: permit,
+                ..Self::ok(action, json)
+            },
             Err(error) => Self::error(Some(action), error, id),
         }
     }
@@ -126,6 +146,7 @@ impl Answer {
             bytes: Some(self.body.into()),
             _permit: self.permit,
             _messages: self.messages,
+            _list: self.list,
             _accepted: accepted,
         })
     }
@@ -136,6 +157,7 @@ struct HeldBody {
     bytes: Option<Bytes>,
     _permit: Option<Arc<Permit>>,
     _messages: Option<QueryPermit>,
+    _list: Option<Permit>,
     _accepted: Option<AcceptedRequest>,
 }
 

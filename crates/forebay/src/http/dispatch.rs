@@ -33,7 +33,8 @@ use super::task_actions::TaskAction;
 use super::topic_actions;
 use crate::lifecycle::Phase;
 
-/// Reserved for a request besides its head and body: bookkeeping, answer.
+/// Reserved for a request besides its head and body: bookkeeping, and an answer
+/// about one thing. Lists and messages count their own bytes.
 pub(super) const OVERHEAD_BYTES: usize = 2048;
 
 /// Part of the deadline kept for making and sending the answer.
@@ -237,10 +238,10 @@ pub(super) async fn act(action: TaskAction, shared: &Shared, id: RequestId) -> A
     }
     if topic_actions::is_about_topics(name) {
         let result = topic_actions::run(action, shared, id.as_str()).await;
-        return Answer::of(name, result, id);
+        return Answer::of_held(name, result, id);
     }
     let result = action.run(shared, id.as_str()).await;
-    Answer::of(name, result, id)
+    Answer::of_held(name, result, id)
 }
 
 /// Waits for a topic that nothing was sent to before.

@@ -8,6 +8,7 @@ mod connection;
 mod dispatch;
 mod error;
 mod flattened_request;
+mod held_json;
 mod http2;
 mod ingress;
 mod listener;

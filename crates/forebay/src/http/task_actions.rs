@@ -22,6 +22,7 @@ use tokio::time::{Instant, timeout_at};
 use super::authenticate::Caller;
 use super::error;
 use super::flattened_request::Encoding;
+use super::held_json::HeldJson;
 use super::raw_request::RawRequest;
 use super::shared::Shared;
 use super::target_topic::ensure_target;
@@ -46,7 +47,7 @@ impl TaskAction {
     ///
     /// # Cancellation
     /// What the registry has been asked to do is done nevertheless.
-    pub(super) async fn run(self, shared: &Shared, request_id: &str) -> Result<Vec<u8>, ApiError> {
+    pub(super) async fn run(self, shared: &Shared, request_id: &str) -> Result<HeldJson, ApiError> {
         let run = Run {
             shared,
             caller: &self.caller,
@@ -54,7 +55,11 @@ impl TaskAction {
             request_id,
         };
         let decoded = self.encoding.decode(&self.request)?;
-        run.action(self.action, decoded.parameters()).await
+        let parameters = decoded.parameters();
+        match self.action {
+            Action::DescribeDatahubTasks => run.list(parameters),
+            action => Ok(run.action(action, parameters).await?.into()),
+        }
     }
 }
 
@@ -75,7 +80,6 @@ impl Run<'_> {
         match action {
             Action::CreateDatahubTask => self.create(body).await,
             Action::DescribeDatahubTask => self.describe(body),
-            Action::DescribeDatahubTasks => self.list(body),
             Action::ModifyDatahubTask => self.modify(body).await,
             Action::DeleteDatahubTask => self.change(action, body, DeleteTask).await,
             Action::PauseDatahubTask => self.change(action, body, PauseTask).await,
@@ -129,7 +133,7 @@ impl Run<'_> {
     }
 
     /// Tasks out of the credential's scope are not there for the caller.
-    fn list(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
+    fn list(&self, body: RequestParameters<'_>) -> Result<HeldJson, ApiError> {
         let request = DescribeDatahubTasks::parse(body)?;
         self.caller.may(Action::DescribeDatahubTasks)?;
         self.check_registry()?;
@@ -144,7 +148,7 @@ impl Run<'_> {
             .collect();
         let (total, page) = request.page(&views);
         let answer = DescribeTasksAnswer::new(total, page);
-        Ok(answer::result(&answer, self.request_id))
+        HeldJson::list(&answer, self.shared, self.request_id)
     }
 
     async fn modify(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {

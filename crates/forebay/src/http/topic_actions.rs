@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::authenticate::Caller;
 use super::error;
+use super::held_json::HeldJson;
 use super::shared::Shared;
 use super::task_actions::TaskAction;
 use super::topic_scope::{OpenTopics, check_open, open_topics};
@@ -50,7 +51,7 @@ pub(super) async fn run(
     request: TaskAction,
     shared: &Shared,
     request_id: &str,
-) -> Result<Vec<u8>, ApiError> {
+) -> Result<HeldJson, ApiError> {
     let run = Run {
         shared,
         caller: &request.caller,
@@ -76,16 +77,17 @@ impl Run<'_> {
         &self,
         action: Action,
         body: RequestParameters<'_>,
-    ) -> Result<Vec<u8>, ApiError> {
-        match action {
+    ) -> Result<HeldJson, ApiError> {
+        let json = match action {
             Action::CreateDatahubTopic => self.create(body).await,
             Action::DescribeDatahubTopic => self.describe(body).await,
             Action::ModifyDatahubTopic => self.modify(body).await,
             Action::DeleteDatahubTopic => self.delete(body).await,
-            Action::DescribeDatahubTopics => self.list_datahub(body).await,
-            Action::DescribeTopicDetail => self.list_details(body).await,
-            _ => self.list(body).await,
-        }
+            Action::DescribeDatahubTopics => return self.list_datahub(body).await,
+            Action::DescribeTopicDetail => return self.list_details(body).await,
+            _ => return self.list(body).await,
+        };
+        json.map(HeldJson::from)
     }
 
     async fn create(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
@@ -148,7 +150,7 @@ impl Run<'_> {
         Ok(answer::result(&answer, self.request_id))
     }
 
-    async fn list_datahub(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
+    async fn list_datahub(&self, body: RequestParameters<'_>) -> Result<HeldJson, ApiError> {
         let request = DescribeDatahubTopics::parse(body)?;
         self.caller.may(Action::DescribeDatahubTopics)?;
         let topics = self.topics(self.home).await?;
@@ -159,10 +161,10 @@ impl Run<'_> {
         let page = self.settings(self.home, page.map(|(topic, _)| topic).collect());
         let answer = page.await?;
         let answer = DatahubTopicsAnswer::new(total, &answer);
-        Ok(answer::result(&answer, self.request_id))
+        HeldJson::list(&answer, self.shared, self.request_id)
     }
 
-    async fn list(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
+    async fn list(&self, body: RequestParameters<'_>) -> Result<HeldJson, ApiError> {
         let request = DescribeTopic::parse(body)?;
         self.caller.may(Action::DescribeTopic)?;
         let topics = self.topics(&request.instance).await?;
@@ -170,10 +172,10 @@ impl Run<'_> {
         let matching: Vec<_> = views.filter(|view| request.matches(view)).collect();
         let total = matching.len();
         let answer = TopicsAnswer::new(total, request.page.of(matching));
-        Ok(answer::result(&answer, self.request_id))
+        HeldJson::list(&answer, self.shared, self.request_id)
     }
 
-    async fn list_details(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
+    async fn list_details(&self, body: RequestParameters<'_>) -> Result<HeldJson, ApiError> {
         let request = DescribeTopicDetail::parse(body)?;
         self.caller.may(Action::DescribeTopicDetail)?;
         let mut topics = self.topics(&request.instance).await?;
@@ -184,7 +186,7 @@ impl Run<'_> {
         let page = page.map(|(topic, _)| topic).collect();
         let page = self.settings(&request.instance, page).await?;
         let answer = TopicDetailsAnswer::new(total, &page);
-        Ok(answer::result(&answer, self.request_id))
+        HeldJson::list(&answer, self.shared, self.request_id)
     }
 
     /// The topics of an instance that the caller may see, by name.
