@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use actix::Addr;
-use forebay_kafka::{Error, ErrorCode, NewTopic, produce::ProduceLanes};
+use forebay_kafka::produce::ProduceLanes;
 use tokio::time::Instant;
 
 use crate::{
@@ -62,30 +62,6 @@ struct TaskRoute {
     topic: Arc<Topic>,
     metrics: Arc<TaskMetrics>,
     qps: RateLimit,
-}
-
-/// A topic as the cluster has it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TopicInfo {
-    /// Number of partitions.
-    pub partitions: usize,
-}
-
-/// Why a topic is not to be had.
-#[derive(Debug, thiserror::Error)]
-pub enum TopicError {
-    /// No such instance is configured.
-    #[error("instance {0} is not configured")]
-    UnknownInstance(String),
-    /// The cluster says that there is no such topic.
-    #[error("topic {0} does not exist")]
-    NotFound(String),
-    /// The cluster refuses to create it.
-    #[error("{0}")]
-    Refused(String),
-    /// The cluster cannot be asked.
-    #[error("{0}")]
-    Unavailable(String),
 }
 
 impl Engine {
@@ -255,41 +231,6 @@ impl Engine {
         Ok(route)
     }
 
-    /// Looks a topic up; creates it if it is missing and `create` says with
-    /// how many partitions (`None` inside: the cluster's default), with the
-    /// cluster's replication factor.
-    ///
-    /// # Errors
-    /// See [`TopicError`]. Bounded by the Kafka client's timeouts.
-    pub async fn ensure_topic(
-        &self,
-        instance: &str,
-        topic: &str,
-        create: Option<Option<i32>>,
-    ) -> Result<TopicInfo, TopicError> {
-        let instance = self
-            .shared
-            .instances
-            .get(instance)
-            .ok_or_else(|| TopicError::UnknownInstance(instance.to_owned()))?;
-        let handle = instance.topic(topic);
-        if let Some(partitions) = create {
-            create_if_missing(instance, topic, partitions).await?;
-        }
-        let found = handle.refresh().await;
-        found.map_err(|error| topic_error(topic, error))?;
-        let partitions = handle.view().map_or(0, |view| view.partition_count());
-        Ok(TopicInfo { partitions })
-    }
-
-    /// Why acknowledged messages of a topic may not survive a broker's loss;
-    /// `None` if they do, or if the topic was not looked at yet.
-    pub fn durability_warning(&self, instance: &str, topic: &str) -> Option<String> {
-        let instance = self.shared.instances.get(instance)?;
-        let topic = Arc::clone(&*instance.topics.get(topic)?);
-        topic.warning()
-    }
-
     /// Why the last question to an instance was not answered.
     pub fn instance_problem(&self, id: &str) -> Option<String> {
         self.shared.instances.get(id)?.problem()
@@ -377,46 +318,10 @@ impl Shared {
     }
 }
 
-/// Asks once: a broker that does not know of a topic that is there costs no
-/// more than a refusal of its creation.
-async fn create_if_missing(
-    instance: &Instance,
-    topic: &str,
-    partitions: Option<i32>,
-) -> Result<(), TopicError> {
-    match instance.cluster.refresh(topic).await {
-        Err(error) if error.is_unknown_topic() => {}
-        // What else is wrong the next look tells.
-        _ => return Ok(()),
-    }
-    let new = NewTopic {
-        name: topic.to_owned(),
-        partitions,
-        replication_factor: None,
-        configs: Vec::new(),
-    };
-    match instance.cluster.create_topic(&new).await {
-        Err(error) if error.code() != Some(ErrorCode::TOPIC_ALREADY_EXISTS) => {
-            Err(topic_error(topic, error))
-        }
-        _ => Ok(()),
-    }
-}
-
 fn is_fresh(status: &RegistryStatus) -> bool {
     status
         .tail_confirmed_ms_ago
         .is_some_and(|ms| u128::from(ms) <= TAIL_FRESH.as_millis())
-}
-
-fn topic_error(topic: &str, error: Error) -> TopicError {
-    if error.is_unknown_topic() {
-        TopicError::NotFound(topic.to_owned())
-    } else if error.is_retriable() {
-        TopicError::Unavailable(error.to_string())
-    } else {
-        TopicError::Refused(error.to_string())
-    }
 }
 
 fn forget_deleted_tasks(telemetry: Arc<Telemetry>) -> TaskObserver {

@@ -48,15 +48,17 @@ pub mod registry;
 mod registry_log;
 pub mod route;
 mod submit;
+mod target_topic;
 pub mod task;
 pub mod telemetry;
 mod topic;
 pub mod topic_admin;
 mod upkeep;
 
-pub use engine::{Engine, EngineConfig, TopicError, TopicInfo};
+pub use engine::{Engine, EngineConfig};
 pub use forebay_kafka::record_batch::compress::Codec;
 pub use forebay_kafka::security;
 pub use instance::{BrokerState, InstanceConfig, InstanceState};
 pub use submit::{OutgoingMessage, SubmitError};
+pub use target_topic::{TopicError, TopicInfo};
 pub use topic::Topic;
