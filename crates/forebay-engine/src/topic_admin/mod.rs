@@ -6,14 +6,12 @@
 
 mod error;
 mod model;
+mod modify;
+mod turns;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use forebay_kafka::{Error, ErrorCode, NewTopic, TopicMetadata};
-use tokio::{
-    sync::{Semaphore, SemaphorePermit},
-    time::timeout,
-};
 
 use crate::{
     clock,
@@ -26,14 +24,9 @@ use crate::{
 pub use error::TopicAdminError;
 pub use model::{TopicChange, TopicCreation, TopicDescription, TopicSummary};
 
+pub(crate) use turns::TopicAdminTurns;
+
 use error::{asked, changing};
-
-/// Topic actions that run at once, for each instance: an answer about all topics of a large
-/// cluster takes megabytes.
-const AT_ONCE: usize = 4;
-
-/// For a turn: so that who waited for nothing but that is told so.
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// Names that begin so are Kafka's and Forebay's own.
 const RESERVED_PREFIX: &str = "__";
@@ -53,25 +46,6 @@ const SHOWN: [&str; 9] = [
     "unclean.leader.election.enable",
     "message.timestamp.type",
 ];
-
-/// Limits how many topic actions run on an instance.
-#[derive(Debug)]
-pub(crate) struct TopicAdminTurns(Semaphore);
-
-impl Default for TopicAdminTurns {
-    fn default() -> Self {
-        Self(Semaphore::new(AT_ONCE))
-    }
-}
-
-impl TopicAdminTurns {
-    async fn turn(&self) -> Result<SemaphorePermit<'_>, TopicAdminError> {
-        match timeout(LONGEST_WAIT, self.0.acquire()).await {
-            Ok(turn) => Ok(turn.expect("the semaphore is never closed")),
-            Err(_) => Err(TopicAdminError::TooMany),
-        }
-    }
-}
 
 impl Engine {
     /// `host:port` of an instance's first broker, as configured.
@@ -213,73 +187,6 @@ impl Engine {
         noted.or_else(|error| forgive(error, wanted))
     }
 
-    /// Changes a topic: settings first, then partitions, then notes. What is
-    /// as asked for already is left alone.
-    ///
-    /// # Errors
-    /// See [`TopicAdminError`]; `FewerPartitions` before anything is changed.
-    ///
-    /// # Cancellation
-    /// Each of the changes may or may not be made.
-    pub async fn modify_topic(
-        &self,
-        instance: &str,
-        change: TopicChange,
-    ) -> Result<(), TopicAdminError> {
-        let present = self.describe_topic(instance, &change.name).await?;
-        let known = self.known_instance(instance)?;
-        let _turn = known.topic_turns.turn().await?;
-        let more = more_partitions(present.summary.partitions, change.partitions)?;
-        let mut done = Vec::new();
-        let settings = [
-            (RETENTION_MS, change.retention_ms),
-            (MAX_MESSAGE_BYTES, change.max_message_bytes.map(i64::from)),
-        ];
-        let configs: Vec<_> = settings
-            .into_iter()
-            .filter_map(|(name, value)| Some((name, value?)))
-            .filter(|(name, value)| present.number(name) != Some(*value))
-            .map(|(name, value)| (name, value.to_string()))
-            .collect();
-        if !configs.is_empty() {
-            let altered = known.cluster.alter_topic_configs(&change.name, &configs);
-            altered.await.map_err(|error| changing(error, Vec::new()))?;
-            done.extend(configs.iter().map(|(name, _)| *name));
-        }
-        if let Some(total) = more {
-            let grown = known.cluster.create_partitions(&change.name, total).await;
-            grown.map_err(|error| changing(error, done.clone()))?;
-        }
-        if more.is_some() || !done.is_empty() {
-            self.look_again(known, &change.name).await;
-        }
-        self.note_change(instance, present.summary.notes, change, &done)
-            .await
-    }
-
-    async fn note_change(
-        &self,
-        instance: &str,
-        present: TopicNotes,
-        change: TopicChange,
-        done: &[&str],
-    ) -> Result<(), TopicAdminError> {
-        let wanted = change.note.is_some() || change.tags.is_some();
-        let mut notes = present.clone();
-        notes.note = change.note.unwrap_or(notes.note);
-        notes.tags = change.tags.unwrap_or(notes.tags);
-        if done.contains(&RETENTION_MS) {
-            notes.retention_set_ms = clock::unix_millis();
-        }
-        if notes == present {
-            return Ok(());
-        }
-        let noted = self
-            .note(TopicKey::new(instance, &change.name), Some(notes))
-            .await;
-        noted.or_else(|error| forgive(error, wanted))
-    }
-
     /// Deletes a topic that no task of this replica's table targets. A task
     /// that another replica creates at the same moment may be left without it.
     ///
@@ -358,18 +265,6 @@ impl Engine {
     }
 }
 
-/// How many partitions to grow to, if more than there are.
-fn more_partitions(present: usize, asked: Option<i32>) -> Result<Option<i32>, TopicAdminError> {
-    let Some(asked) = asked else {
-        return Ok(None);
-    };
-    match usize::try_from(asked) {
-        Ok(total) if total == present => Ok(None),
-        Ok(total) if total > present => Ok(Some(asked)),
-        _ => Err(TopicAdminError::FewerPartitions { present, asked }),
-    }
-}
-
 fn is_forbidden(error: &Error) -> bool {
     error.code() == Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED)
 }
@@ -385,18 +280,9 @@ fn forgive(error: RegistryError, wanted: bool) -> Result<(), TopicAdminError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn partitions_only_grow() {
-        assert!(matches!(more_partitions(4, None), Ok(None)));
-        assert!(matches!(more_partitions(4, Some(4)), Ok(None)));
-        assert!(matches!(more_partitions(4, Some(5)), Ok(Some(5))));
-        for fewer in [3, 0, -1] {
-            let error = more_partitions(4, Some(fewer)).unwrap_err();
-            assert!(error.to_string().contains("4 partitions"), "{error}");
-        }
-    }
+    use super::*;
 
     #[test]
     fn what_may_have_been_done_is_never_said_to_be_undone() {
@@ -413,18 +299,5 @@ mod tests {
         let refused = Error::UnsupportedVersion("IncrementalAlterConfigs");
         let told = changing(refused, Vec::new());
         assert!(matches!(told, TopicAdminError::Refused { .. }), "{told}");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn no_turn_is_waited_for_without_limit() {
-        let turns = TopicAdminTurns::default();
-        let mut held = Vec::new();
-        for _ in 0..AT_ONCE {
-            held.push(turns.turn().await.unwrap());
-        }
-        let refused = turns.turn().await.err();
-        assert!(matches!(refused, Some(TopicAdminError::TooMany)));
-        held.pop();
-        held.push(turns.turn().await.unwrap());
     }
 }
