@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{
-        Arc, OnceLock,
+        Arc,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
@@ -13,7 +13,7 @@ use std::{
 use actix::Addr;
 use arc_swap::ArcSwapOption;
 use forebay_kafka::{Error, ErrorCode, metadata::TopicMetadata};
-use tokio::sync::Mutex;
+use parking_lot::Mutex;
 
 use crate::{
     instance::Instance,
@@ -39,7 +39,7 @@ pub struct Topic {
     instance: Arc<Instance>,
     view: ArcSwapOption<TopicView>,
     gone: AtomicBool,
-    loading: Mutex<()>,
+    loading: tokio::sync::Mutex<()>,
     /// Where the search for the least burdened partition begins.
     turn: AtomicUsize,
 }
@@ -56,7 +56,7 @@ pub(crate) struct TopicView {
 /// A partition's queue, and its producer once something was sent to it.
 pub(crate) struct Producer {
     pub(crate) queue: Arc<PartitionQueue>,
-    address: OnceLock<Addr<ProducerActor>>,
+    address: Mutex<Option<Addr<ProducerActor>>>,
 }
 
 impl fmt::Debug for Topic {
@@ -72,7 +72,7 @@ impl Topic {
             instance,
             view: ArcSwapOption::empty(),
             gone: AtomicBool::new(false),
-            loading: Mutex::new(()),
+            loading: tokio::sync::Mutex::default(),
             turn: AtomicUsize::new(0),
         }
     }
@@ -192,11 +192,15 @@ impl Topic {
         self.instance.cluster.refresh(&self.name).await
     }
 
-    /// Wakes the producer of a partition, starting it at its first use.
+    /// Wakes the producer of a partition, starting it at its first use, and
+    /// anew where it has ended.
     pub(crate) fn wake(&self, producer: &Producer) {
-        let address = producer
-            .address
-            .get_or_init(|| self.instance.start_producer(&self.name, &producer.queue));
+        let mut address = producer.address.lock();
+        if producer.queue.take_abandoned() {
+            *address = None;
+        }
+        let address = address
+            .get_or_insert_with(|| self.instance.start_producer(&self.name, &producer.queue));
         // It sleeps, so its mailbox is empty; it is closed only once the
         // process stops, and then the deadline settles what was appended.
         if let Err(error) = address.try_send(Flush) {
@@ -251,7 +255,7 @@ impl Producer {
     pub(crate) fn started(queue: Arc<PartitionQueue>, address: Addr<ProducerActor>) -> Self {
         Self {
             queue,
-            address: OnceLock::from(address),
+            address: Mutex::new(Some(address)),
         }
     }
 }
@@ -269,7 +273,7 @@ impl TopicView {
                     Some(producer) => Arc::clone(producer),
                     None => Arc::new(Producer {
                         queue: Arc::new(PartitionQueue::new(index as i32)),
-                        address: OnceLock::new(),
+                        address: Mutex::default(),
                     }),
                 },
             )
@@ -338,4 +342,61 @@ pub(crate) fn replication_factor(metadata: &TopicMetadata) -> usize {
         .map(|partition| partition.replicas.len())
         .min()
         .unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix::Actor as _;
+    use forebay_kafka::{
+        security::Security,
+        writer::fake::{FakeLog, FakeStep, FakeWriter},
+    };
+
+    use super::*;
+    use crate::{
+        instance::{InstanceConfig, ProducerThreads},
+        telemetry::Telemetry,
+    };
+
+    #[actix::test]
+    async fn a_producer_that_panicked_is_started_anew_and_its_neighbour_is_left_alone() {
+        let telemetry = Telemetry::new();
+        let threads = Arc::new(ProducerThreads::new(1));
+        let config = InstanceConfig {
+            id: "ckafka-forebay0".to_owned(),
+            brokers: Vec::new(),
+            embedded: false,
+            compression: None,
+            security: Security::default(),
+        };
+        let instance = Instance::new(&config, Arc::clone(&threads), &telemetry, None);
+        let instance = Arc::new(instance);
+        let producers = [FakeStep::PanicUnsealed, FakeStep::Ack(Duration::ZERO)];
+        let producers = (0..).zip(producers).map(|(partition, step)| {
+            let queue = Arc::new(PartitionQueue::new(partition));
+            let writer = FakeWriter::new(FakeLog::default(), [step]);
+            let batches = telemetry.batches.clone();
+            let suspicion = Arc::clone(&instance.suspicion);
+            let writer = Box::new(writer);
+            let actor = ProducerActor::new(Arc::clone(&queue), writer, batches, suspicion);
+            Producer::started(queue, actor.start())
+        });
+        let producers = producers.collect();
+        let topic = Topic::with_producers("orders", Arc::clone(&instance), producers);
+        let view = topic.view().expect("made so");
+        let address = |partition: usize| {
+            let address = view.partitions[partition].address.lock();
+            address.clone().expect("started")
+        };
+        let before = [address(0), address(1)];
+        (0..2).for_each(|partition| topic.wake(view.producer(partition)));
+        while before[0].connected() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        topic.wake(view.producer(0));
+        assert!(address(0).connected(), "another one");
+        assert!(before[1].connected());
+        assert!(address(1) == before[1], "the same one");
+        threads.stop();
+    }
 }

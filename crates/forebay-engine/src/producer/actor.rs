@@ -119,6 +119,7 @@ fn settle(
         if let WriteOutcome::NotStored { reason } = outcome {
             refuse_all(queue, reason);
         }
+        queue.count_again();
         return;
     };
     let reason: Arc<str> = match outcome {
@@ -188,6 +189,33 @@ impl Actor for ProducerActor {
     type Context = Context<Self>;
 }
 
+impl Drop for ProducerActor {
+    /// After a panic, or with its thread: everything in its hands is answered,
+    /// and the partition's next message starts another producer, under a new
+    /// producer id. What was sealed is never written again.
+    fn drop(&mut self) {
+        let reason: Arc<str> = match std::thread::panicking() {
+            true => "the partition's producer has failed; another one takes over".into(),
+            false => "the producer was stopped".into(),
+        };
+        let queued = self.queue.abandon();
+        let mut lost = 0;
+        for part in self.sealed.take().map_or(Vec::new(), |sealed| sealed.parts) {
+            part.handle.lose(&reason);
+            lost += 1;
+        }
+        let mut refused = 0;
+        for part in queued.into_iter().flat_map(|batch| batch.parts) {
+            part.handle.refuse(&reason);
+            refused += 1;
+        }
+        if std::thread::panicking() {
+            let partition = self.queue.partition();
+            tracing::error!(partition, unknown = lost, refused, "{reason}");
+        }
+    }
+}
+
 impl Handler<Flush> for ProducerActor {
     type Result = ();
 
@@ -198,7 +226,7 @@ impl Handler<Flush> for ProducerActor {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant as StdInstant;
+    use std::{cell::RefCell, time::Instant as StdInstant};
 
     use forebay_kafka::writer::fake::{FakeLog, FakeStep, FakeWriter};
     use proptest::prelude::*;
@@ -214,7 +242,8 @@ mod tests {
 
     struct Bench {
         queue: Arc<PartitionQueue>,
-        producer: actix::Addr<ProducerActor>,
+        producer: RefCell<actix::Addr<ProducerActor>>,
+        writer: FakeWriter,
         admission: Admission,
         log: FakeLog,
     }
@@ -223,16 +252,34 @@ mod tests {
         fn start(script: Vec<FakeStep>) -> Self {
             let queue = Arc::new(PartitionQueue::new(0));
             let log = FakeLog::default();
-            let writer = Box::new(FakeWriter::new(log.clone(), script));
-            let metrics = Telemetry::new().batches.clone();
-            let producer =
-                ProducerActor::new(Arc::clone(&queue), writer, metrics, Arc::default()).start();
+            let writer = FakeWriter::new(log.clone(), script);
             Self {
+                producer: RefCell::new(Self::producer(&queue, &writer)),
                 queue,
-                producer,
+                writer,
                 admission: Admission::new(usize::MAX),
                 log,
             }
+        }
+
+        fn producer(
+            queue: &Arc<PartitionQueue>,
+            writer: &FakeWriter,
+        ) -> actix::Addr<ProducerActor> {
+            let writer = Box::new(writer.clone());
+            let metrics = Telemetry::new().batches.clone();
+            ProducerActor::new(Arc::clone(queue), writer, metrics, Arc::default()).start()
+        }
+
+        /// As [`Topic`](crate::topic::Topic) wakes it.
+        fn wake(&self) {
+            if self.queue.take_abandoned() {
+                *self.producer.borrow_mut() = Self::producer(&self.queue, &self.writer);
+            }
+            let producer = self.producer.borrow();
+            producer
+                .try_send(Flush)
+                .expect("a sleeping producer's mailbox is empty");
         }
 
         fn send(&self, values: &[&str], wait: Duration) -> Delivery {
@@ -256,9 +303,7 @@ mod tests {
                 messages: values.iter().map(|value| (None, value.as_bytes())),
             };
             if self.queue.append(std::iter::once(part), 1000) {
-                self.producer
-                    .try_send(Flush)
-                    .expect("a sleeping producer's mailbox is empty");
+                self.wake();
             }
             Delivery::new(shipment, Vec::new())
         }
@@ -351,11 +396,63 @@ mod tests {
         ));
     }
 
+    #[actix::test]
+    async fn what_a_panic_leaves_is_answered_at_once_and_the_next_message_is_written() {
+        for (step, is_stored) in [
+            (FakeStep::PanicUnsealed, false),
+            (FakeStep::PanicStored, true),
+        ] {
+            let bench = Bench::start(vec![FakeStep::Ack(Duration::from_millis(20)), step]);
+            let first = bench.send(&["a"], LONG);
+            tokio::task::yield_now().await;
+            let begun = StdInstant::now();
+            let second = bench.send(&["b"], LONG);
+            assert!(stored(0)(&one(&first.outcome().await)));
+            let second = second.outcome().await;
+            assert!(begun.elapsed() < LONG / 2, "not only at its deadline");
+            match one(&second) {
+                MessageOutcome::NotStored(reason) if !is_stored => {
+                    assert!(reason.contains("producer has failed"), "{reason}");
+                }
+                MessageOutcome::Unknown(reason) if is_stored => {
+                    assert!(reason.contains("producer has failed"), "{reason}");
+                }
+                other => panic!("{other:?}"),
+            }
+            drop(second);
+            bench.settled().await;
+            let third = bench.send(&["c"], LONG).outcome().await;
+            assert!(stored(1 + i64::from(is_stored))(&one(&third)));
+            drop(third);
+            bench.settled().await;
+        }
+    }
+
+    #[actix::test]
+    async fn what_is_queued_behind_a_panic_is_refused() {
+        let bench = Bench::start(vec![FakeStep::PanicStored]);
+        // A batch takes 1000 bytes: three of them.
+        let value = "x".repeat(900);
+        let sent: Vec<_> = (0..3).map(|_| bench.send(&[&value], LONG)).collect();
+        let mut outcomes = Vec::new();
+        for delivery in sent {
+            outcomes.push(delivery.outcome().await);
+        }
+        assert!(matches!(one(&outcomes[0]), MessageOutcome::Unknown(_)));
+        assert!(matches!(one(&outcomes[1]), MessageOutcome::NotStored(_)));
+        assert!(matches!(one(&outcomes[2]), MessageOutcome::NotStored(_)));
+        drop(outcomes);
+        bench.settled().await;
+        assert_eq!(bench.log.records().len(), 1);
+    }
+
     fn steps() -> impl Strategy<Value = FakeStep> {
         prop_oneof![
             4 => (0u64..3).prop_map(|ms| FakeStep::Ack(Duration::from_millis(ms))),
             1 => Just(FakeStep::NotStored),
             1 => Just(FakeStep::UnknownButStored),
+            1 => Just(FakeStep::PanicUnsealed),
+            1 => Just(FakeStep::PanicStored),
         ]
     }
 

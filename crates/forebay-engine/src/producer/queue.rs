@@ -65,6 +65,8 @@ struct State {
     awake: bool,
     /// Since when the batch that the producer works on waits.
     in_hand: Option<Instant>,
+    /// The producer has ended: whoever wakes it starts another.
+    abandoned: bool,
 }
 
 impl PartitionQueue {
@@ -145,8 +147,36 @@ impl PartitionQueue {
         state.awake
     }
 
+    /// Called by a producer that ends: gives what nobody will write, and has the
+    /// next append wake another producer.
+    pub(super) fn abandon(&self) -> VecDeque<OpenBatch> {
+        let mut state = self.state.lock();
+        state.awake = false;
+        state.in_hand = None;
+        state.abandoned = true;
+        // What was counted for a batch that a panic has dropped goes, too.
+        self.burden.store(0, Ordering::Relaxed);
+        // The next one finds out by itself.
+        self.set_failing(false);
+        std::mem::take(&mut state.batches)
+    }
+
+    /// Whether another producer has to be started; says so once.
+    pub(crate) fn take_abandoned(&self) -> bool {
+        std::mem::take(&mut self.state.lock().abandoned)
+    }
+
     pub(super) fn relieve(&self, bytes: u64) {
         self.burden.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// Called while nothing is in the producer's hands: a batch that was lost
+    /// on its way to being sealed burdens nobody.
+    pub(super) fn count_again(&self) {
+        let state = self.state.lock();
+        let parts = state.batches.iter().flat_map(|batch| &batch.parts);
+        let bytes = parts.map(|part| part.handle.bytes()).sum();
+        self.burden.store(bytes, Ordering::Relaxed);
     }
 
     /// Age of the oldest message that is not settled.

@@ -28,6 +28,10 @@ pub enum FakeStep {
     Unreachable,
     /// Seals the batch and never comes back.
     Silence,
+    /// Panics before it seals the batch.
+    PanicUnsealed,
+    /// Seals the batch, stores it, and panics.
+    PanicStored,
 }
 
 /// The log behind a [`FakeWriter`]: what was stored, in order. Cheap to clone.
@@ -53,10 +57,11 @@ impl FakeLog {
 }
 
 /// A [`PartitionWriter`] that follows a script and then acknowledges at once.
-#[derive(Debug)]
+/// A clone goes on with what is left of the script, in the same log.
+#[derive(Clone, Debug)]
 pub struct FakeWriter {
     log: FakeLog,
-    script: VecDeque<FakeStep>,
+    script: Arc<Mutex<VecDeque<FakeStep>>>,
     healthy: bool,
 }
 
@@ -65,7 +70,7 @@ impl FakeWriter {
     pub fn new(log: FakeLog, script: impl IntoIterator<Item = FakeStep>) -> Self {
         Self {
             log,
-            script: script.into_iter().collect(),
+            script: Arc::new(Mutex::new(script.into_iter().collect())),
             healthy: true,
         }
     }
@@ -73,6 +78,7 @@ impl FakeWriter {
     async fn run(&mut self, mut batch: Box<dyn PendingBatch>) -> WriteOutcome {
         let step = self
             .script
+            .lock()
             .pop_front()
             .unwrap_or(FakeStep::Ack(Duration::ZERO));
         if matches!(step, FakeStep::Unreachable) {
@@ -81,6 +87,9 @@ impl FakeWriter {
                 sleep(Duration::from_millis(5)).await;
             }
             return WriteOutcome::Withdrawn;
+        }
+        if matches!(step, FakeStep::PanicUnsealed) {
+            panic!("the fake writer was told to panic");
         }
         let Some(sealed) = batch.seal() else {
             return WriteOutcome::Withdrawn;
@@ -108,7 +117,11 @@ impl FakeWriter {
                     reason: "unanswered by the fake writer".to_owned(),
                 }
             }
-            FakeStep::Unreachable | FakeStep::Silence => pending().await,
+            FakeStep::PanicStored => {
+                self.log.append(frozen.bytes());
+                panic!("the fake writer was told to panic");
+            }
+            FakeStep::Unreachable | FakeStep::Silence | FakeStep::PanicUnsealed => pending().await,
         }
     }
 }
