@@ -37,6 +37,8 @@ struct Recorder {
     throttled: AtomicUsize,
     made: AtomicUsize,
     lost: AtomicUsize,
+    /// The next connection is told of to deaf ears.
+    panics_when_connected: AtomicBool,
 }
 
 impl ProduceObserver for Recorder {
@@ -53,6 +55,23 @@ impl ProduceObserver for Recorder {
     fn connected(&self, _: i32, up: bool) {
         let counter = if up { &self.made } else { &self.lost };
         counter.fetch_add(1, SeqCst);
+        if up && self.panics_when_connected.swap(false, SeqCst) {
+            panic!("told to panic: the lane ends");
+        }
+    }
+}
+
+/// Panics when it is to be sealed.
+#[derive(Debug)]
+struct PanickingBatch;
+
+impl PendingBatch for PanickingBatch {
+    fn is_wanted(&mut self) -> bool {
+        true
+    }
+
+    fn seal(&mut self) -> Option<SealedBatch> {
+        panic!("told to panic: this batch is lost");
     }
 }
 
@@ -201,6 +220,64 @@ async fn batches_of_several_partitions_are_stored_in_order_over_one_connection()
     // A new topic's leader may refuse the first attempts; it keeps the connection.
     assert_eq!(bench.seen.made.load(SeqCst), 1, "the lane is shared");
     assert_eq!(bench.seen.bumped.load(SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_panic_costs_the_batch_that_it_is_of_and_a_lane_that_panics_is_replaced() {
+    let Some(home) = kafka_or_skip() else { return };
+    let kafka = KafkaCluster::shared(&home).await;
+    kafka.create_topic("panics", 2, 1, &[]).await.unwrap();
+    let bench = Bench::new(kafka.bootstrap(), "panics");
+    let mut writers = [bench.writer(0), bench.writer(1)];
+    for writer in &mut writers {
+        assert_eq!(writer.ack(&values("before", 1)).await, 0);
+    }
+    let made = bench.seen.made.load(SeqCst);
+
+    // A batch of one partition panics, among those of another on the same lane.
+    let [panicking, other] = &mut writers;
+    let (lost, _) = tokio::join!(
+        timeout(LIMIT, panicking.inner.write(Box::new(PanickingBatch))),
+        async {
+            for batch in 0..20 {
+                let offset = other.ack(&values(&format!("beside-{batch}"), 1)).await;
+                assert_eq!(offset, 1 + batch);
+            }
+        }
+    );
+    let lost = lost.expect("an end, long before the limit");
+    assert!(matches!(lost, WriteOutcome::Unknown { .. }), "{lost:?}");
+    assert_eq!(panicking.ack(&values("after", 1)).await, 1);
+    assert_eq!(bench.stamps(0).await, [(0, 0), (1, 0)], "under a new epoch");
+    assert_eq!(bench.seen.made.load(SeqCst), made, "the lane goes on");
+
+    // The lane itself panics, with at least one batch in its hands.
+    let fresh = Bench::new(kafka.bootstrap(), "panics");
+    fresh.seen.panics_when_connected.store(true, SeqCst);
+    let mut writers = [fresh.writer(0), fresh.writer(1)];
+    let began = Instant::now();
+    let outcomes = join_all(writers.iter_mut().map(async |writer| {
+        let batch = values("at the panic", 1);
+        writer.write(&batch, LIMIT).await
+    }));
+    let mut ends = [2, 21];
+    for ((outcome, sealed), end) in outcomes.await.into_iter().zip(&mut ends) {
+        match outcome {
+            // Nothing was connected to when it was lost.
+            WriteOutcome::Unknown { .. } => assert!(!sealed),
+            WriteOutcome::Acked { base_offset } => {
+                assert_eq!(base_offset, *end);
+                *end += 1;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_ne!(ends, [3, 22], "the panic took a batch along");
+    assert!(began.elapsed() < LIMIT / 2, "long before anybody gives up");
+    for (writer, end) in writers.iter_mut().zip(ends) {
+        assert_eq!(writer.ack(&values("replaced", 1)).await, end);
+    }
+    assert_eq!(fresh.seen.made.load(SeqCst), 2);
 }
 
 #[tokio::test]

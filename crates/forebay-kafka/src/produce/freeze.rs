@@ -16,7 +16,7 @@ use tokio::{
     task::{JoinError, spawn_blocking},
 };
 
-use super::lane::Job;
+use super::{batch::BatchSlot, lane::Job};
 use crate::record_batch::{
     compress::{Codec, Packed, compress},
     encode::BatchEncoder,
@@ -28,25 +28,25 @@ static TURNS: LazyLock<Semaphore> =
     LazyLock::new(|| Semaphore::new(available_parallelism().map_or(1, usize::from)));
 
 /// Freezes whatever is not frozen yet. Says whether that took time, in which
-/// the connection may have closed and jobs may have been given up.
+/// the connection may have closed and jobs may have been given up. A job whose
+/// batch panics is dropped.
 ///
 /// # Cancellation
 /// Dropping the future leaves the batches unfrozen; a thread that compresses
 /// them ends by itself.
-pub(super) async fn freeze(jobs: &mut [Job], codec: Option<Codec>) -> bool {
+pub(super) async fn freeze(jobs: &mut Vec<Job>, codec: Option<Codec>) -> bool {
     let Some(codec) = codec else {
-        for job in jobs {
-            job.slot.freeze(None);
-        }
+        jobs.retain_mut(|job| job.contained(|slot| slot.freeze(None)).is_some());
         return false;
     };
     let sealed = jobs.iter().filter_map(|job| job.slot.sealed());
     let bytes: usize = sealed.map(|records| records.encoded_len()).sum();
     if bytes <= codec.inline_bytes() {
-        for job in jobs {
-            let packed = job.slot.sealed().map(|it| compress(codec, it.records()));
-            job.slot.freeze(packed.flatten());
-        }
+        let freeze = |slot: &mut BatchSlot| {
+            let packed = slot.sealed().map(|it| compress(codec, it.records()));
+            slot.freeze(packed.flatten());
+        };
+        jobs.retain_mut(|job| job.contained(freeze).is_some());
         return false;
     }
     let sealed = jobs.iter().filter_map(|job| job.slot.sealed());
@@ -57,12 +57,14 @@ pub(super) async fn freeze(jobs: &mut [Job], codec: Option<Codec>) -> bool {
     });
     // Both lists are in the order of the jobs that are not frozen.
     let mut packed = packed.drain(..);
-    for job in jobs {
-        if job.slot.sealed().is_some() {
-            job.slot.freeze(packed.next().flatten());
-            job.slot.delay();
+    jobs.retain_mut(|job| {
+        if job.slot.sealed().is_none() {
+            return true;
         }
-    }
+        let packed = packed.next().flatten();
+        job.slot.delay();
+        job.contained(|slot| slot.freeze(packed)).is_some()
+    });
     true
 }
 
@@ -92,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        produce::{PendingBatch, SealedBatch, batch::BatchSlot},
+        produce::{PendingBatch, SealedBatch},
         record_batch::{
             decode::decode_batches,
             encode::ProducerStamp,

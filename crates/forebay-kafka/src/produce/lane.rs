@@ -5,7 +5,12 @@
 //! connection's requests one after the other. Batches are sealed only when
 //! their frame is put together, so they keep growing while the lane is busy.
 
-use std::{collections::VecDeque, sync::Arc, time::Duration};
+use std::{
+    collections::VecDeque,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures_util::{StreamExt, future::BoxFuture, stream::FuturesUnordered};
 use tokio::{
@@ -66,6 +71,20 @@ impl Job {
         self.partition == other.partition && self.topic == other.topic
     }
 
+    /// Whether anybody waits for it. Without a writer it must not be sealed:
+    /// nobody would tell its callers what became of it.
+    fn has_writer(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    /// Does `work`, in which the batch's own code runs. `None` if that
+    /// panicked: then the job is to be dropped, by which its writer learns that
+    /// it is lost. The lane, and what it carries for others, goes on.
+    pub(super) fn contained<T>(&mut self, work: impl FnOnce(&mut BatchSlot) -> T) -> Option<T> {
+        let slot = &mut self.slot;
+        catch_unwind(AssertUnwindSafe(|| work(slot))).ok()
+    }
+
     pub(super) fn answer(self, attempt: Attempt) {
         // A writer that has gone away (its actor was stopped) wants no answer.
         drop(self.reply.send((self.slot, attempt)));
@@ -88,7 +107,7 @@ pub(crate) struct WeakLane {
 impl WeakLane {
     pub(crate) fn upgrade(&self) -> Option<Lane> {
         let jobs = self.jobs.upgrade()?;
-        Some(Lane { jobs })
+        Some(Lane { jobs }).filter(Lane::is_running)
     }
 }
 
@@ -124,6 +143,11 @@ impl Lane {
     pub(crate) fn downgrade(&self) -> WeakLane {
         let jobs = self.jobs.downgrade();
         WeakLane { jobs }
+    }
+
+    /// Whether its task takes jobs: not so after a panic.
+    pub(crate) fn is_running(&self) -> bool {
+        !self.jobs.is_closed()
     }
 
     pub(crate) fn submit(&self, job: Job) {
@@ -248,10 +272,12 @@ impl Driver {
         for mut job in std::mem::take(&mut self.backlog) {
             if job.slot.is_given_up() {
                 job.answer(Attempt::OutOfTime);
-            } else if job.slot.is_wanted() {
-                self.backlog.push_back(job);
-            } else {
-                job.answer(Attempt::Withdrawn);
+                continue;
+            }
+            match job.contained(BatchSlot::is_wanted) {
+                Some(true) if job.has_writer() => self.backlog.push_back(job),
+                Some(_) => job.answer(Attempt::Withdrawn),
+                None => {}
             }
         }
     }
@@ -281,8 +307,11 @@ impl Driver {
                 self.backlog.push_front(job);
                 break;
             }
-            match job.slot.seal() {
-                Some(len) => {
+            if !job.has_writer() {
+                continue;
+            }
+            match job.contained(BatchSlot::seal) {
+                Some(Some(len)) => {
                     bytes += len;
                     if job.slot.attempts() > 0 {
                         self.observer.resent();
@@ -290,7 +319,8 @@ impl Driver {
                     partitions.push(job.partition);
                     jobs.push(job);
                 }
-                None => job.answer(Attempt::Withdrawn),
+                Some(None) => job.answer(Attempt::Withdrawn),
+                None => {}
             }
         }
         if !jobs.is_empty() {

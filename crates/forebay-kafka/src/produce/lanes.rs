@@ -81,8 +81,9 @@ impl ProduceLanes {
         };
         let mut lanes = self.inner.lanes.lock();
         match lanes.get(&key) {
-            Some((broker, lane)) if broker == leader => lane.clone(),
-            // None yet, or the leader has moved to another address.
+            Some((broker, lane)) if broker == leader && lane.is_running() => lane.clone(),
+            // None yet, a panic has ended it, or the leader has moved to
+            // another address.
             _ => {
                 let lane = Lane::spawn(
                     self.inner.cluster.clone(),

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    batch::BatchSlot,
     freeze::freeze,
     lane::{Attempt, Job},
 };
@@ -42,16 +43,14 @@ pub(super) async fn send(
 ) -> Ended {
     if freeze(&mut jobs, codec).await {
         jobs = still_to_send(jobs, &connection);
-        if jobs.is_empty() {
-            return Ended {
-                connection: id,
-                broken: connection.is_closed(),
-                throttle: Duration::ZERO,
-            };
-        }
     }
-    for job in &mut jobs {
-        job.slot.hand_over();
+    jobs.retain_mut(|job| job.contained(BatchSlot::hand_over).is_some());
+    if jobs.is_empty() {
+        return Ended {
+            connection: id,
+            broken: connection.is_closed(),
+            throttle: Duration::ZERO,
+        };
     }
     match connection
         .request_throttled(frame(&jobs), ATTEMPT_TIMEOUT)

@@ -107,8 +107,10 @@ impl IdempotentWriter {
             gone_since: None,
         };
         loop {
-            let attempt;
-            (progress.slot, attempt) = self.attempt(progress.slot).await;
+            let Some((slot, attempt)) = self.attempt(progress.slot).await else {
+                return Box::pin(self.lost()).await;
+            };
+            progress.slot = slot;
             let next = match attempt {
                 Attempt::Answered {
                     code: 0,
@@ -144,8 +146,9 @@ impl IdempotentWriter {
         }
     }
 
-    /// Hands the batch to its leader's lane once.
-    async fn attempt(&mut self, mut slot: BatchSlot) -> (BatchSlot, Attempt) {
+    /// Hands the batch to its leader's lane once. `None` if a panic there took
+    /// the batch along.
+    async fn attempt(&mut self, mut slot: BatchSlot) -> Option<(BatchSlot, Attempt)> {
         let lane = match self.route.known_lane() {
             Some(lane) => lane,
             None => {
@@ -154,7 +157,7 @@ impl IdempotentWriter {
                     .leader(&self.route.topic, self.route.partition);
                 match Box::pin(while_wanted(|| slot.has_time(), asking)).await {
                     Ok(leader) => self.route.lane_to(&leader),
-                    Err(error) => return (slot, Attempt::NotHanded(error)),
+                    Err(error) => return Some((slot, Attempt::NotHanded(error))),
                 }
             }
         };
@@ -167,9 +170,19 @@ impl IdempotentWriter {
         });
         // While it waits the lane may go: it answers what it has.
         drop(lane);
-        answer
-            .await
-            .expect("a lane answers every job, and lives as long as its runtime")
+        answer.await.ok()
+    }
+
+    /// Nobody knows how far the batch came; its sequence is never used again.
+    async fn lost(&mut self) -> WriteOutcome {
+        self.sequence.bump();
+        self.route.lanes.observer().bumped();
+        // What panics each time must not make its caller spin.
+        sleep(LONGEST_PAUSE).await;
+        tracing::error!(topic = %self.route.topic, partition = self.route.partition, "a batch was lost to a panic on its way");
+        WriteOutcome::Unknown {
+            reason: "a fault inside Forebay ended its connection to Kafka".to_owned(),
+        }
     }
 
     async fn settle(&mut self, progress: &mut Progress, attempt: Attempt) -> Next {

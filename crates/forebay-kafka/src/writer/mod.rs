@@ -35,7 +35,8 @@ pub trait PartitionWriter: Send + 'static {
     ///
     /// # Cancellation
     /// Dropping the future once the batch is sealed leaves its outcome
-    /// unknown, and the writer unfit for further batches.
+    /// unknown, and the writer unfit for further batches. Before that, the
+    /// batch is never sealed.
     fn write(&mut self, batch: Box<dyn PendingBatch>) -> BoxFuture<'_, WriteOutcome>;
 
     /// Whether the partition's leader answers and has enough replicas in sync.
@@ -61,7 +62,8 @@ pub enum WriteOutcome {
         /// Why, for a person.
         reason: String,
     },
-    /// It may or may not be in the log.
+    /// It may or may not be in the log. The batch may not have been sealed,
+    /// if a panic took it along: then nothing of it is in the log.
     Unknown {
         /// Why, for a person.
         reason: String,
