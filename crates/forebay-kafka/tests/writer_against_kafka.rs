@@ -281,6 +281,42 @@ async fn a_panic_costs_the_batch_that_it_is_of_and_a_lane_that_panics_is_replace
 }
 
 #[tokio::test]
+async fn a_batch_after_one_that_was_dropped_is_not_taken_for_it() {
+    let Some(home) = kafka_or_skip() else { return };
+    let kafka = KafkaCluster::shared(&home).await;
+    kafka.create_topic("dropped", 1, 1, &[]).await.unwrap();
+    let bench = Bench::new(kafka.bootstrap(), "dropped");
+    let mut writer = bench.writer(0);
+    assert_eq!(writer.ack(&values("before", 1)).await, 0);
+    // Dropped when it is sealed: under way, and stored in the end.
+    let sealed = Arc::new(AtomicBool::new(false));
+    let mut records = BatchEncoder::default();
+    let time = UNIX_EPOCH.elapsed().unwrap().as_millis() as i64;
+    records.push(time, None, Some(b"dropped"));
+    let batch = Batch {
+        records: Some(records),
+        give_up: Instant::now() + LIMIT,
+        sealed: Arc::clone(&sealed),
+    };
+    tokio::select! {
+        biased;
+        _ = writer.inner.write(Box::new(batch)) => panic!("it is dropped before its answer"),
+        () = async {
+            while !sealed.load(SeqCst) {
+                tokio::task::yield_now().await;
+            }
+        } => {}
+    }
+    await_condition(LIMIT, "the dropped batch is stored", async || {
+        stored(kafka, "dropped").await[&0].len() == 2
+    })
+    .await
+    .unwrap();
+    assert_eq!(writer.ack(&values("after", 1)).await, 2);
+    assert_eq!(bench.stamps(0).await, [(0, 0), (0, 1), (1, 0)]);
+}
+
+#[tokio::test]
 async fn after_a_batch_that_is_too_large_the_next_goes_under_a_bumped_epoch() {
     let Some(home) = kafka_or_skip() else { return };
     let kafka = KafkaCluster::shared(&home).await;

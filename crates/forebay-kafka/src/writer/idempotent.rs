@@ -50,6 +50,9 @@ pub struct IdempotentWriter {
     /// Offset after the last batch known to be stored: where a search begins.
     known_end: Option<i64>,
     health: Health,
+    /// From a batch's stamp until its end: what finds it set follows one whose
+    /// future was dropped.
+    under_way: bool,
 }
 
 /// How an attempt leaves its batch.
@@ -76,6 +79,7 @@ impl IdempotentWriter {
             sequence: Sequence::default(),
             known_end: None,
             health: Health::new(Arc::default()),
+            under_way: false,
         }
     }
 
@@ -94,12 +98,19 @@ impl IdempotentWriter {
     /// What is seldom is boxed: this future is made for every batch, and its
     /// size is that of its largest branch.
     async fn run(&mut self, mut batch: Box<dyn PendingBatch>) -> WriteOutcome {
+        if std::mem::take(&mut self.under_way) {
+            // It may be stored, and another batch of its sequence would be
+            // taken for it.
+            self.sequence.bump();
+            self.route.lanes.observer().bumped();
+        }
         if self.sequence.next().is_none() {
             Box::pin(self.begin(&mut *batch)).await;
         }
         let Some(stamp) = self.sequence.next() else {
             return WriteOutcome::Withdrawn;
         };
+        self.under_way = true;
         let mut progress = Progress {
             slot: BatchSlot::new(batch, stamp),
             trouble: String::new(),
@@ -175,6 +186,7 @@ impl IdempotentWriter {
 
     /// Nobody knows how far the batch came; its sequence is never used again.
     async fn lost(&mut self) -> WriteOutcome {
+        self.under_way = false;
         self.sequence.bump();
         self.route.lanes.observer().bumped();
         // What panics each time must not make its caller spin.
@@ -323,6 +335,7 @@ impl IdempotentWriter {
 
     /// Brings the writer's state in order for the next batch.
     fn conclude(&mut self, progress: &Progress, outcome: WriteOutcome) -> WriteOutcome {
+        self.under_way = false;
         let Some(frozen) = progress.slot.frozen() else {
             return outcome;
         };

@@ -35,8 +35,8 @@ pub trait PartitionWriter: Send + 'static {
     ///
     /// # Cancellation
     /// Dropping the future once the batch is sealed leaves its outcome
-    /// unknown, and the writer unfit for further batches. Before that, the
-    /// batch is never sealed.
+    /// unknown; before that, the batch is never sealed. The next batch goes
+    /// under another epoch.
     fn write(&mut self, batch: Box<dyn PendingBatch>) -> BoxFuture<'_, WriteOutcome>;
 
     /// Whether the partition's leader answers and has enough replicas in sync.
