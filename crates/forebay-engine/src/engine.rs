@@ -129,9 +129,10 @@ impl Engine {
         &self.shared.registry.table
     }
 
-    /// Where tasks are created, modified, paused, resumed and deleted.
-    pub fn registry(&self) -> &Addr<TaskRegistryActor> {
-        &self.shared.registry.addr
+    /// Where tasks are created, modified, paused, resumed and deleted. Not to
+    /// be kept: after a panic it is another.
+    pub fn registry(&self) -> Addr<TaskRegistryActor> {
+        self.shared.registry.addr()
     }
 
     /// The replicas that told of themselves, this one too, by name.

@@ -10,7 +10,7 @@ use actix::Actor;
 use forebay_engine::registry::log_record::{KeyKind, RunValue, WriteId};
 use forebay_engine::registry::{
     AppendFault, CreateTask, MemoryLog, PauseTask, Registry, RegistryConfig, RegistryError,
-    TaskRegistryActor,
+    TaskChange, TaskRegistryActor,
 };
 use forebay_engine::task::{RunState, TaskId};
 use futures_util::future::{join, join_all};
@@ -432,7 +432,7 @@ async fn what_was_taken_is_done_although_the_caller_left() {
     let registry = started(&log).await;
     let task = id(&create(&registry, "a").await.unwrap());
     let message = PauseTask(task.to_string());
-    let mut call = Box::pin(registry.addr.send(message));
+    let mut call = Box::pin(registry.addr().send(message));
     // Polled once, so that the mailbox has it; then the caller goes.
     let waker = std::task::Waker::noop();
     let polled = call
@@ -467,4 +467,98 @@ fn callers_are_answered_when_the_registry_stops() {
     });
     // The mailbox's own error, when the arbiter drops the reply as well.
     assert!(matches!(reply, Ok(Err(RegistryError::Unknown(_))) | Err(_)));
+}
+
+/// A registry that panics when it shows a task whose name begins with "panic".
+fn easily_upset(log: &MemoryLog) -> Registry {
+    let observer = Arc::new(|change: &TaskChange| match change {
+        TaskChange::Added(task) if task.spec().name.starts_with("panic") => {
+            panic!("told to panic: {}", task.spec().name)
+        }
+        _ => {}
+    });
+    Registry::start(Arc::new(log.clone()), config(), vec![observer])
+}
+
+#[actix::test]
+async fn a_registry_that_panics_keeps_its_tasks_and_starts_again() {
+    let log = MemoryLog::new();
+    let registry = easily_upset(&log);
+    registry.status.settled().await.unwrap();
+    let task = id(&create(&registry, "a").await.unwrap());
+    let seen = registry.table.lookup(task.datahub_id().as_str()).unwrap();
+    let before = registry.addr();
+
+    // Whoever waits is told that nobody knows; the log has it all the same.
+    let spec = new_task("panic-1");
+    let reply = before.send(CreateTask { spec }).await;
+    let is_unknown = matches!(reply, Ok(Err(RegistryError::Unknown(_))) | Err(_));
+    assert!(is_unknown, "{reply:?}");
+    eventually("the actor's end", || !before.connected()).await;
+    assert!(seen.is_running(), "delivery goes by the last state");
+    assert!(registry.status.get().loaded);
+
+    eventually("another actor", || registry.addr().connected()).await;
+    let paused_again = async || {
+        let reply = registry.addr().send(PauseTask(task.to_string())).await;
+        match reply.unwrap() {
+            // It may still be reading.
+            Err(RegistryError::NotReady(_)) => false,
+            reply => reply.unwrap().run == RunState::Paused,
+        }
+    };
+    let begun = Instant::now();
+    while !paused_again().await {
+        assert!(
+            begun.elapsed() < Duration::from_secs(60),
+            "never ready again"
+        );
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    assert!(!seen.is_running(), "the same table is written to");
+    assert!(registry.table.by_name("panic-1").is_some());
+    assert_eq!(registry.status.get().problem, None);
+
+    registry.stop().await;
+    assert!(!registry.addr().connected(), "a stop is no failure");
+}
+
+#[actix::test]
+async fn a_tail_that_panics_takes_the_registry_along_into_its_next_life() {
+    let log = MemoryLog::new();
+    let registry = started(&log).await;
+    let task = id(&create(&registry, "a").await.unwrap());
+    let before = registry.addr();
+    // The tail, and the tails of its first successors.
+    log.panic_reads(4);
+    eventually("the actor's end", || !before.connected()).await;
+    eventually("the failure is told", || {
+        let problem = registry.status.get().problem;
+        problem.is_some_and(|problem| problem.contains("has failed"))
+    })
+    .await;
+    assert!(registry.table.by_task_id(task.as_str()).is_some());
+    // What another replica does meanwhile is seen.
+    let run = RunValue {
+        write: WriteId::random(),
+        state: RunState::Paused,
+    };
+    log.push(vec![run.to_record(&task)]);
+    eventually("the pause", || paused(&registry, &task)).await;
+    eventually("no problem", || registry.status.get().problem.is_none()).await;
+    create(&registry, "b").await.unwrap();
+}
+
+#[actix::test]
+async fn after_a_panic_a_log_that_was_cut_meanwhile_is_taken_as_it_is() {
+    let log = MemoryLog::new();
+    let registry = started(&log).await;
+    for name in ["a", "b", "c"] {
+        create(&registry, name).await.unwrap();
+    }
+    log.panic_reads(1);
+    eventually("the panic", || !registry.addr().connected()).await;
+    log.recreate(Vec::new());
+    eventually("the empty log", || registry.table.is_empty()).await;
+    create(&registry, "d").await.unwrap();
 }

@@ -50,7 +50,11 @@ async fn notes_of_topics_are_shared_kept_and_forgotten() {
     };
     let set = async |registry: &Registry, notes: Option<TopicNotes>| {
         let key = key.clone();
-        registry.addr.send(NoteTopic { key, notes }).await.unwrap()
+        registry
+            .addr()
+            .send(NoteTopic { key, notes })
+            .await
+            .unwrap()
     };
     for note in ["first", "second"] {
         set(&near, Some(notes(note))).await.unwrap();
@@ -126,11 +130,16 @@ async fn unknown_tasks_names_taken_and_fixed_ids_are_told() {
     let mut spec = new_task("quickstart");
     spec.task_id = TaskId::parse("task-forebay0");
     let message = forebay_engine::registry::CreateTask { spec };
-    let created = registry.addr.send(message.clone()).await.unwrap().unwrap();
+    let created = registry
+        .addr()
+        .send(message.clone())
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(created.spec.datahub_id().as_str(), "datahub-forebay0");
     let mut again = message;
     again.spec.name = "other".into();
-    let refused = registry.addr.send(again).await.unwrap();
+    let refused = registry.addr().send(again).await.unwrap();
     assert_eq!(refused, Err(RegistryError::IdTaken("task-forebay0".into())));
 }
 

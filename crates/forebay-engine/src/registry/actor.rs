@@ -6,8 +6,11 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
-use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture};
+use actix::{
+    Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, ResponseFuture, WrapFuture,
+};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -20,6 +23,7 @@ use super::log_record::WriteId;
 use super::messages::TaskReply;
 use super::repair::{Progress, Repair};
 use super::replicas::{ReplicasHandle, ReplicasWriter};
+use super::restart::{End, EndSign};
 use super::status::{StatusHandle, StatusWriter};
 use super::table::Table;
 use super::tail::{Tail, TailReport};
@@ -47,6 +51,11 @@ pub struct TaskRegistryActor {
     observers: Vec<TaskObserver>,
     tail: Option<JoinHandle<()>>,
     outage: Outage,
+    /// Whether this actor has read the log; one that took over has not.
+    read: bool,
+    /// How far the table is shown: what takes over must not show less.
+    reached: Arc<AtomicI64>,
+    end: EndSign,
 }
 
 impl TaskRegistryActor {
@@ -61,6 +70,7 @@ impl TaskRegistryActor {
         let (notes, notes_handle) = NotesWriter::new();
         let (replicas, replicas_handle) = ReplicasWriter::new();
         let shared = TaskTable::default();
+        let handle = status_handle.clone();
         let actor = Self {
             log,
             table: Table::default(),
@@ -70,7 +80,7 @@ impl TaskRegistryActor {
             repairs: HashMap::new(),
             shared: shared.clone(),
             status,
-            status_handle: status_handle.clone(),
+            status_handle: handle,
             notes,
             notes_handle,
             replicas,
@@ -78,8 +88,48 @@ impl TaskRegistryActor {
             observers,
             tail: None,
             outage: Outage::default(),
+            read: false,
+            reached: Arc::default(),
+            end: EndSign::default(),
         };
         (actor, shared, status_handle)
+    }
+
+    /// One that takes over should this one panic: it reads the log anew, and
+    /// shows what it finds in the same places.
+    pub(super) fn successor(&self) -> Self {
+        Self {
+            log: Arc::clone(&self.log),
+            table: Table::default(),
+            high_watermark: 0,
+            calls: Calls::new(self.config.max_pending),
+            config: self.config.clone(),
+            repairs: HashMap::new(),
+            shared: self.shared.clone(),
+            status: self.status.clone(),
+            status_handle: self.status_handle.clone(),
+            notes: self.notes.clone(),
+            notes_handle: self.notes_handle.clone(),
+            replicas: self.replicas.clone(),
+            replicas_handle: self.replicas_handle.clone(),
+            observers: self.observers.clone(),
+            tail: None,
+            outage: Outage::default(),
+            read: false,
+            reached: Arc::clone(&self.reached),
+            end: EndSign::default(),
+        }
+    }
+
+    /// Tells how this actor ends.
+    pub(super) fn on_end(&mut self) -> oneshot::Receiver<End> {
+        self.end.sign()
+    }
+
+    /// Says for all to see that it does not work at present.
+    pub(super) fn show_failure(&self) {
+        self.status
+            .problem("the task registry has failed, and is started again".to_owned());
     }
 
     /// What is known of topics, kept up to date.
@@ -94,10 +144,10 @@ impl TaskRegistryActor {
 
     /// Refuses calls until the log has been read.
     pub(super) fn check_ready(&self) -> Result<(), RegistryError> {
-        let status = self.status_handle.get();
-        if status.loaded {
+        if self.read {
             return Ok(());
         }
+        let status = self.status_handle.get();
         let why = status.problem;
         Err(RegistryError::NotReady(
             why.unwrap_or_else(|| "the tasks are still being read".into()),
@@ -210,6 +260,7 @@ impl TaskRegistryActor {
             }
         }
         self.table.advance(chunk.next_offset);
+        self.reached.store(self.table.position(), Ordering::Relaxed);
         self.notes.show(self.table.position(), self.table.notes());
         self.replicas.show(self.table.replicas());
         self.high_watermark = chunk.high_watermark;
@@ -243,6 +294,8 @@ impl TaskRegistryActor {
         }
         self.high_watermark = table.position();
         self.table = table;
+        self.read = true;
+        self.reached.store(self.table.position(), Ordering::Relaxed);
         self.notes.show(self.table.position(), self.table.notes());
         self.replicas.show(self.table.replicas());
         let all = self.table.all();
@@ -307,8 +360,10 @@ impl Actor for TaskRegistryActor {
             Arc::clone(&self.log),
             self.config.clone(),
             ctx.address().downgrade(),
+            self.reached.load(Ordering::Relaxed),
+            self.status_handle.get().loaded,
         );
-        self.tail = Some(actix_rt::spawn(tail.run()));
+        self.tail = Some(actix_rt::spawn(tail.run_guarded()));
     }
 
     fn stopped(&mut self, _ctx: &mut Self::Context) {
@@ -340,6 +395,10 @@ impl Handler<TailReport> for TaskRegistryActor {
             TailReport::Fatal(text) => {
                 tracing::error!(problem = %text, "the task registry's log cannot be used");
                 self.status.fatal(text);
+            }
+            TailReport::Panicked => {
+                self.end.failed();
+                ctx.stop();
             }
         }
     }

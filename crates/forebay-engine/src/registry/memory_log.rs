@@ -37,6 +37,7 @@ struct State {
     unusable: Option<String>,
     appends: usize,
     held_back: i64,
+    panics: usize,
     /// Counts the log's incarnations.
     incarnation: u64,
 }
@@ -96,6 +97,12 @@ impl MemoryLog {
     /// Every append is answered this much later than it is stored.
     pub fn delay_appends(&self, delay: Duration) {
         self.shared.state.lock().append_delay = delay;
+    }
+
+    /// The next reads panic, so many of them.
+    pub fn panic_reads(&self, reads: usize) {
+        self.shared.state.lock().panics = reads;
+        self.shared.news.notify_waiters();
     }
 
     /// `prepare` fails for good, with this text; `None` heals it.
@@ -175,7 +182,12 @@ impl MemoryLog {
 
     fn read_now(&self, offset: i64) -> Result<LogChunk, ReadError> {
         self.check_reachable()?;
-        let state = self.shared.state.lock();
+        let mut state = self.shared.state.lock();
+        if let Some(left) = state.panics.checked_sub(1) {
+            state.panics = left;
+            drop(state);
+            panic!("told to panic while reading");
+        }
         if state.incarnation != self.prepared.load(Ordering::Acquire) {
             return Err(ReadError::Recreated("by the test".into()));
         }

@@ -39,6 +39,7 @@ mod messages;
 mod read_back;
 mod repair;
 mod replicas;
+mod restart;
 mod settle;
 mod status;
 pub mod table;
@@ -48,7 +49,7 @@ mod topic_notes;
 
 use std::sync::Arc;
 
-use actix::{Actor, Addr};
+use actix::Addr;
 
 pub use actor::TaskRegistryActor;
 pub use config::RegistryConfig;
@@ -66,8 +67,7 @@ pub use topic_notes::{NoteTopic, TopicKey, TopicNotes, TopicNotesHandle};
 /// A running registry: the actor, and what it keeps up to date.
 #[derive(Clone)]
 pub struct Registry {
-    /// Takes the calls.
-    pub addr: Addr<TaskRegistryActor>,
+    addr: restart::CurrentAddr,
     /// The tasks.
     pub table: TaskTable,
     /// What is known of topics.
@@ -81,6 +81,7 @@ pub struct Registry {
 impl Registry {
     /// Starts a registry on the current arbiter. It loads by itself, retrying
     /// while the log is unreachable; [`StatusHandle::settled`] waits for it.
+    /// Should it panic, it is started again: see [`restart`].
     ///
     /// # Panics
     /// Outside an actix system.
@@ -92,7 +93,7 @@ impl Registry {
         let (actor, table, status) = TaskRegistryActor::new(log, config, observers);
         let (notes, replicas) = (actor.topic_notes(), actor.replicas());
         Self {
-            addr: actor.start(),
+            addr: restart::start(actor),
             table,
             notes,
             replicas,
@@ -100,10 +101,15 @@ impl Registry {
         }
     }
 
+    /// Takes the calls. Not to be kept: after a panic another one does.
+    pub fn addr(&self) -> Addr<TaskRegistryActor> {
+        Addr::clone(&self.addr.load())
+    }
+
     /// Stops it: nothing more is read or written. Calls under way are
     /// answered as unknown.
     pub async fn stop(&self) {
         // An error means that it has stopped already.
-        let _stopped = self.addr.send(StopRegistry).await.is_err();
+        let _stopped = self.addr().send(StopRegistry).await.is_err();
     }
 }

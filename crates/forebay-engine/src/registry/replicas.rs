@@ -86,7 +86,7 @@ impl SeenReplicas {
 }
 
 /// The writing end, the actor's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct ReplicasWriter(watch::Sender<SeenReplicas>);
 
 /// A cheap, shared view of the replicas.

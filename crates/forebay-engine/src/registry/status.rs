@@ -68,7 +68,7 @@ impl StatusHandle {
 }
 
 /// The writing end, the actor's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct StatusWriter(watch::Sender<Inner>);
 
 impl StatusWriter {

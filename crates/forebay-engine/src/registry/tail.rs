@@ -1,10 +1,12 @@
 //! Reads the log: once to its end, then on and on. Independent of the actor's
 //! mailbox; what it finds it sends to the actor and waits until it is applied.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix::{Message, WeakAddr};
+use futures_util::FutureExt;
 
 use super::actor::TaskRegistryActor;
 use super::config::RegistryConfig;
@@ -32,6 +34,8 @@ pub(super) enum TailReport {
     Problem(String),
     /// The log cannot be used; the tail has ended.
     Fatal(String),
+    /// The tail has ended by a panic.
+    Panicked,
 }
 
 /// Why a load did not succeed.
@@ -61,6 +65,8 @@ pub(super) struct Tail {
     log: Arc<dyn RegistryLog>,
     config: RegistryConfig,
     actor: WeakAddr<TaskRegistryActor>,
+    /// How far the table that is shown at the start goes.
+    shown: i64,
     loaded_before: bool,
 }
 
@@ -69,21 +75,34 @@ impl Tail {
         log: Arc<dyn RegistryLog>,
         config: RegistryConfig,
         actor: WeakAddr<TaskRegistryActor>,
+        shown: i64,
+        loaded_before: bool,
     ) -> Self {
         Self {
             log,
             config,
             actor,
-            loaded_before: false,
+            shown,
+            loaded_before,
         }
     }
 
-    /// Runs until the actor is gone or the log proves unusable.
-    pub(super) async fn run(mut self) {
+    /// Runs until the actor is gone or the log proves unusable. Should it
+    /// panic, the actor is told: without a tail it would go blind.
+    pub(super) async fn run_guarded(self) {
+        let actor = self.actor.clone();
+        let run = AssertUnwindSafe(self.run()).catch_unwind().await;
+        if let (Err(_), Some(actor)) = (run, actor.upgrade()) {
+            // An error means that the actor has ended, too.
+            let _ended = actor.send(TailReport::Panicked).await.is_err();
+        }
+    }
+
+    async fn run(mut self) {
         // How the log is to be loaded: from which offset on the same log's
         // table may be shown; or another log's.
         let mut recreated = false;
-        let mut reached = 0;
+        let mut reached = self.shown;
         while let Ok(Some(position)) = self.load(recreated, reached).await {
             match self.follow(position).await {
                 Ok(Ended::Stale { position }) => (recreated, reached) = (false, position),
@@ -98,10 +117,11 @@ impl Tail {
         let mut backoff = Backoff::new(&self.config);
         loop {
             match self.try_load(reached).await {
-                Ok(table) => {
+                Ok((table, cut)) => {
                     let position = table.position();
                     self.loaded_before = true;
                     let table = Box::new(table);
+                    let recreated = recreated || cut;
                     self.report(TailReport::Loaded { table, recreated }).await?;
                     return Ok(Some(position));
                 }
@@ -119,8 +139,9 @@ impl Tail {
     }
 
     /// Reads the whole log into a table of its own, at least up to `reached`:
-    /// a shorter one would take back what has been answered.
-    async fn try_load(&self, reached: i64) -> Result<Table, LoadError> {
+    /// a shorter one would take back what has been answered. Unless the log
+    /// does not go so far any more, which it says as well.
+    async fn try_load(&self, reached: i64) -> Result<(Table, bool), LoadError> {
         let limit = self.config.read_timeout + self.config.poll_wait;
         // Creating a topic takes longer than reading it.
         let prepared = tokio::time::timeout(limit * 4, self.log.prepare()).await;
@@ -132,6 +153,8 @@ impl Tail {
         }
         let earliest = tokio::time::timeout(limit, self.log.earliest()).await;
         let start = earliest.map_err(|_| no_answer("asking for the log's start", limit))??;
+        let cut = self.is_cut_before(reached, limit).await?;
+        let reached = if cut { 0 } else { reached };
         let mut table = Table::default();
         table.advance(start);
         loop {
@@ -141,12 +164,26 @@ impl Tail {
             let chunk = read.map_err(|_| no_answer("reading the log", limit))??;
             apply(&mut table, &chunk);
             if table.position() >= chunk.high_watermark.max(reached) {
-                return Ok(table);
+                return Ok((table, cut));
             }
             if table.position() == position {
                 // Not at the end and no progress: give the broker a moment.
                 tokio::time::sleep(SHORTEST_EMPTY_POLL).await;
             }
+        }
+    }
+
+    /// Whether the log is not the one that has `offset`, or lost it.
+    async fn is_cut_before(&self, offset: i64, limit: Duration) -> Result<bool, LoadError> {
+        if offset == 0 {
+            return Ok(false);
+        }
+        let read = self.log.read(offset, Duration::ZERO);
+        let read = tokio::time::timeout(limit, read).await;
+        match read.map_err(|_| no_answer("reading the log", limit))? {
+            Ok(_) => Ok(false),
+            Err(ReadError::OutOfRange(_) | ReadError::Recreated(_)) => Ok(true),
+            Err(error) => Err(error.into()),
         }
     }
 

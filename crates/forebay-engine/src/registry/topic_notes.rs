@@ -120,7 +120,7 @@ struct Shown {
 }
 
 /// The writing end, the actor's.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct NotesWriter(watch::Sender<Shown>);
 
 /// A cheap, shared view of the topics' notes.

@@ -61,16 +61,20 @@ pub(crate) fn new_task(name: &str) -> NewTask {
 
 pub(crate) async fn create(registry: &Registry, name: &str) -> TaskReply {
     let spec = new_task(name);
-    registry.addr.send(CreateTask { spec }).await.unwrap()
+    registry.addr().send(CreateTask { spec }).await.unwrap()
 }
 
 pub(crate) async fn pause(registry: &Registry, id: &TaskId) -> TaskReply {
-    registry.addr.send(PauseTask(id.to_string())).await.unwrap()
+    registry
+        .addr()
+        .send(PauseTask(id.to_string()))
+        .await
+        .unwrap()
 }
 
 pub(crate) async fn resume(registry: &Registry, id: &TaskId) -> TaskReply {
     registry
-        .addr
+        .addr()
         .send(ResumeTask(id.to_string()))
         .await
         .unwrap()
@@ -78,7 +82,7 @@ pub(crate) async fn resume(registry: &Registry, id: &TaskId) -> TaskReply {
 
 pub(crate) async fn delete(registry: &Registry, id: &TaskId) -> TaskReply {
     registry
-        .addr
+        .addr()
         .send(DeleteTask(id.to_string()))
         .await
         .unwrap()
@@ -90,7 +94,7 @@ pub(crate) async fn rename(registry: &Registry, id: &TaskId, name: &str) -> Task
         name: Some(name.into()),
         ..ModifyTask::default()
     };
-    registry.addr.send(message).await.unwrap()
+    registry.addr().send(message).await.unwrap()
 }
 
 pub(crate) async fn describe(registry: &Registry, id: &TaskId, description: &str) -> TaskReply {
@@ -99,7 +103,7 @@ pub(crate) async fn describe(registry: &Registry, id: &TaskId, description: &str
         description: Some(description.into()),
         ..ModifyTask::default()
     };
-    registry.addr.send(message).await.unwrap()
+    registry.addr().send(message).await.unwrap()
 }
 
 pub(crate) fn id(task: &Task) -> TaskId {

@@ -225,7 +225,9 @@ pub(super) fn worker_died() -> ApiError {
 /// A mailbox that did not answer: the message may have been handled.
 pub(super) fn mailbox(error: &MailboxError) -> ApiError {
     match error {
-        MailboxError::Closed => unknown("this replica is stopping"),
+        MailboxError::Closed => {
+            unknown("the task registry of this replica is stopping or starting again")
+        }
         MailboxError::Timeout => unknown("no answer within the deadline"),
     }
 }
