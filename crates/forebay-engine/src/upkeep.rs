@@ -8,7 +8,7 @@ use std::{
 
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use crate::{engine::Shared, instance::Instance};
+use crate::{engine::Shared, instance::Instance, keep_running};
 
 /// How old what we know of a topic gets: added partitions and changed limits
 /// are used after at most this time.
@@ -28,16 +28,19 @@ const SUSPICIOUS_WAIT: Duration = Duration::from_secs(3);
 
 /// Starts the upkeep on the current thread; it ends with the engine.
 pub(crate) fn start(shared: &Arc<Shared>) {
-    actix_rt::spawn(set_gauges(Arc::downgrade(shared)));
+    let weak = Arc::downgrade(shared);
+    actix_rt::spawn(keep_running("the upkeep of gauges", async move || {
+        set_gauges(&weak).await;
+    }));
     for instance in shared.instances.values() {
-        actix_rt::spawn(look_at_topics(
-            Arc::downgrade(shared),
-            Arc::downgrade(instance),
-        ));
+        let weak = (Arc::downgrade(shared), Arc::downgrade(instance));
+        actix_rt::spawn(keep_running("the upkeep of topics", async move || {
+            look_at_topics(&weak.0, &weak.1).await;
+        }));
     }
 }
 
-async fn set_gauges(shared: Weak<Shared>) {
+async fn set_gauges(shared: &Weak<Shared>) {
     let mut tick = interval(GAUGE_INTERVAL);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     // Where somebody waits for long already.
@@ -66,7 +69,7 @@ async fn set_gauges(shared: Weak<Shared>) {
     }
 }
 
-async fn look_at_topics(shared: Weak<Shared>, instance: Weak<Instance>) {
+async fn look_at_topics(shared: &Weak<Shared>, instance: &Weak<Instance>) {
     loop {
         let (suspicion, max_age) = {
             let (Some(shared), Some(instance)) = (shared.upgrade(), instance.upgrade()) else {

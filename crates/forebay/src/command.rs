@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::cli::{Cli, Command, ConfigAction, SettingFlags};
 use crate::config::{Config, show};
-use crate::{client, logging, named_files, startup, welcome};
+use crate::{client, logging, named_files, panic_log, startup, welcome};
 
 /// Refused or failed.
 const FAILED: u8 = 1;
@@ -72,6 +72,7 @@ fn serve(config: Config) -> ExitCode {
     if let Err(error) = logging::install(&config.log) {
         return fail(FAILED, &error);
     }
+    panic_log::install();
     actix_rt::System::new().block_on(serve_until_signal(config))
 }
 

@@ -35,6 +35,7 @@ mod lifecycle;
 mod logging;
 mod named_files;
 mod open_files;
+mod panic_log;
 mod presence;
 mod readiness;
 mod recorder;

@@ -39,7 +39,7 @@ impl Presence {
 
     /// Tells of it until it is on its way out. Runs until then, or until it is
     /// aborted.
-    pub(crate) async fn keep_announced(self, lifecycle: Lifecycle) {
+    pub(crate) async fn keep_announced(&self, lifecycle: &Lifecycle) {
         if self.engine.registry_loaded().await.is_err() {
             return;
         }

@@ -17,6 +17,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::embedded::DiskGauge;
 use crate::histograms::Histograms;
 use crate::http::Shared;
+use crate::panic_log;
 
 /// Upkeep runs whether or not anybody scrapes.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
@@ -110,16 +111,17 @@ pub(crate) fn install() -> Result<Exposition, SetRecorderError<ForebayRecorder>>
 }
 
 /// Runs until it is aborted.
-pub(crate) async fn upkeep(metrics: Exposition, shared: Arc<Shared>, disk: Option<DiskGauge>) {
+pub(crate) async fn upkeep(metrics: &Exposition, shared: &Shared, disk: Option<&DiskGauge>) {
     let mut tick = interval(UPKEEP_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tick.tick().await;
         shared.engine.telemetry().touch();
         shared.metrics.touch();
+        telemetry::panics().absolute(panic_log::count());
         let skew = shared.clock_skew.largest(unix_millis() / 1000);
         shared.metrics.clock_skew_seconds.set(f64::from(skew));
-        if let Some(disk) = &disk {
+        if let Some(disk) = disk {
             disk.read();
         }
         metrics.prometheus.run_upkeep();

@@ -192,6 +192,11 @@ async fn metrics_count_what_happened() {
     }
     let after = replica.metric(series).await.unwrap();
     assert_eq!(after - before, 3.0);
+    // Of the first upkeep, which runs beside the start.
+    let limit = Instant::now() + Duration::from_secs(60);
+    while replica.metric("forebay_panics_total").await != Some(0.0) {
+        assert!(Instant::now() < limit, "panics are never counted");
+    }
     let answer = replica.admin("/metrics").await;
     assert_eq!(
         answer.header("content-type"),

@@ -26,6 +26,7 @@ pub(super) const CONNECTIONS: &str = "forebay_connections";
 pub(super) const CLOCK_SKEW_SECONDS: &str = "forebay_clock_skew_seconds";
 pub(super) const CERTIFICATE_NOT_AFTER_SECONDS: &str = "forebay_certificate_not_after_seconds";
 pub(super) const EMBEDDED_BROKER_DISK_FREE_BYTES: &str = "forebay_embedded_broker_disk_free_bytes";
+pub(super) const PANICS: &str = "forebay_panics_total";
 pub(super) const BUILD_INFO: &str = "forebay_build_info";
 
 /// Histogram buckets by metric name, for the exporter. Latencies from 0.1 ms
@@ -182,6 +183,12 @@ const HELP: &[(Kind, &str, Unit, &str)] = &[
         "Free space where the embedded broker stores messages",
     ),
     (
+        Kind::Counter,
+        PANICS,
+        Unit::Count,
+        "Faults of the program itself; what had one was started again",
+    ),
+    (
         Kind::Gauge,
         BUILD_INFO,
         Unit::Count,
@@ -239,6 +246,11 @@ pub fn certificate_not_after_seconds(listener: &'static str) -> Gauge {
 /// `forebay_embedded_broker_disk_free_bytes`.
 pub fn embedded_broker_disk_free_bytes() -> Gauge {
     gauge!(EMBEDDED_BROKER_DISK_FREE_BYTES)
+}
+
+/// `forebay_panics_total`.
+pub fn panics() -> Counter {
+    counter!(PANICS)
 }
 
 /// `forebay_build_info`.

@@ -23,7 +23,8 @@ use declarations::{
 
 pub use declarations::{
     BUCKETS, auth_seconds, build_info, certificate_not_after_seconds, clock_skew_seconds,
-    connections, describe, embedded_broker_disk_free_bytes, request_counter, request_seconds, shed,
+    connections, describe, embedded_broker_disk_free_bytes, panics, request_counter,
+    request_seconds, shed,
 };
 pub use instance::InstanceMetrics;
 pub use task::TaskMetrics;

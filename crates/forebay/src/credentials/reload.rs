@@ -3,18 +3,17 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::CredentialStore;
 use crate::file_watch::FileWatch;
 
 /// Runs until it is dropped or aborted.
-pub(crate) async fn keep_current(store: Arc<CredentialStore>) {
+pub(crate) async fn keep_current(store: &CredentialStore) {
     warn_if_open(store.path());
     let mut file = FileWatch::new(vec![store.path().to_owned()]);
     loop {
         file.changed().await;
-        take(&store);
+        take(store);
     }
 }
 

@@ -11,7 +11,7 @@ mod running;
 use std::sync::Arc;
 
 use actix_web::web;
-use forebay_engine::{Engine, EngineConfig, InstanceConfig as EngineInstance};
+use forebay_engine::{Engine, EngineConfig, InstanceConfig as EngineInstance, keep_running};
 use tokio::task::JoinHandle;
 
 use crate::admin::AdminState;
@@ -75,10 +75,21 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     let lifecycle = shared.lifecycle.clone();
     let disk = embedded.as_ref().map(EmbeddedBroker::disk_gauge);
     let mut background = keep_certificates_current(protection);
+    let (store, present, phase) = (
+        Arc::clone(&credentials),
+        presence.clone(),
+        lifecycle.clone(),
+    );
     background.extend([
-        actix_rt::spawn(credentials::keep_current(Arc::clone(&credentials))),
-        actix_rt::spawn(recorder::upkeep(metrics, shared, disk)),
-        actix_rt::spawn(presence.clone().keep_announced(lifecycle.clone())),
+        spawn_lasting("the watch over the credentials", async move || {
+            credentials::keep_current(&store).await;
+        }),
+        spawn_lasting("the upkeep of metrics", async move || {
+            recorder::upkeep(&metrics, &shared, disk.as_ref()).await;
+        }),
+        spawn_lasting("telling other replicas of this one", async move || {
+            present.keep_announced(&phase).await;
+        }),
     ]);
     Ok(Running {
         api,
@@ -136,8 +147,15 @@ fn console(
 fn keep_certificates_current(protection: Protection) -> Vec<JoinHandle<()>> {
     let watched = [protection.api, protection.admin].into_iter().flatten();
     watched
-        .map(|watched| actix_rt::spawn(watched.keep_current()))
+        .map(|mut watched| {
+            let watch = async move || watched.keep_current().await;
+            spawn_lasting("the watch over a certificate", watch)
+        })
         .collect()
+}
+
+fn spawn_lasting(what: &'static str, work: impl AsyncFnMut() + 'static) -> JoinHandle<()> {
+    actix_rt::spawn(keep_running(what, work))
 }
 
 /// Takes what protects the instances that the configuration names. The embedded

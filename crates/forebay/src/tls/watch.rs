@@ -48,7 +48,7 @@ impl WatchedCertificates {
     }
 
     /// Runs until it is dropped or aborted.
-    pub(crate) async fn keep_current(mut self) {
+    pub(crate) async fn keep_current(&mut self) {
         let mut remind = interval(REMIND_EVERY);
         loop {
             tokio::select! {
