@@ -191,6 +191,55 @@ async fn a_topic_deleted_under_a_running_task_is_noticed() {
 }
 
 #[actix_web::test]
+async fn a_registry_topic_that_is_lost_leaves_the_last_state_until_there_is_one_again() {
+    let Some(home) = kafka_or_skip() else { return };
+    let cluster = KafkaCluster::shared(&home).await;
+    let registry = "__tasks_lost";
+    let replica = Replica::start_on(&cluster.bootstrap(), |config| {
+        config.registry.topic = registry.to_owned();
+    })
+    .await;
+    replica.await_ready().await;
+    let make = json!({"UseAutoCreateTopic": true, "PartitionNum": 1});
+    let (task, datahub) = replica.create_task_with("lost", "lost", &make).await;
+    cluster.delete_topic(registry).await.unwrap();
+    await_condition(LIMIT, "the replica is not ready", async || {
+        replica.admin("/readyz").await.status == 503
+    })
+    .await
+    .unwrap();
+    // The tasks are known all the same; what would change them is not done.
+    let sent = replica.call("SendMessage", &one_message(&datahub)).await;
+    assert_eq!(ids(&sent).len(), 1);
+    let id = json!({"TaskId": task}).to_string();
+    let (_, message) = replica.call("PauseDatahubTask", &id).await.error();
+    let started = ["not stored: ", "delivery unknown: "];
+    assert!(
+        started.iter().any(|start| message.starts_with(start)),
+        "{message}"
+    );
+    let text = replica.admin("/readyz").await.text();
+    assert!(text.contains(registry), "says what is wrong: {text}");
+
+    // Somebody makes it anew, and empty: that is the truth from then on.
+    let compact = [("cleanup.policy", "compact")];
+    cluster
+        .create_topic(registry, 1, 1, &compact)
+        .await
+        .unwrap();
+    replica.await_ready().await;
+    let (code, _) = replica
+        .call("SendMessage", &one_message(&datahub))
+        .await
+        .error();
+    assert_eq!(code, "ResourceNotFound");
+    let (_, datahub) = replica.create_task("found", "lost").await;
+    let sent = replica.call("SendMessage", &one_message(&datahub)).await;
+    assert_eq!(ids(&sent).len(), 1);
+    replica.stop().await;
+}
+
+#[actix_web::test]
 async fn kafka_that_comes_late_and_falls_silent() {
     let Some(home) = kafka_or_skip() else { return };
     let cluster = KafkaCluster::start(&home, Options::one_node().proxied())

@@ -7,11 +7,14 @@ mod harness;
 use std::time::{Duration, Instant};
 
 use forebay::config::{ByteRate, ByteSize};
-use forebay_testkit::await_condition;
+use forebay_testkit::{KafkaCluster, Mode, Options, await_condition, kafka_or_skip};
+use futures_util::future::join_all;
+use harness::process::Forebay;
 use harness::{
-    Client, LIMIT, Replica, SECRET_ID, SECRET_KEY, now, one_message, signed, signed_head,
-    with_chunks,
+    Client, LIMIT, Replica, SECRET_ID, SECRET_KEY, credential, new_task_with, now, one_message,
+    signed, signed_head, with_chunks,
 };
+use serde_json::json;
 
 /// A signed head that promises `length` bytes of body.
 fn promising(length: usize) -> Vec<u8> {
@@ -212,4 +215,76 @@ async fn metrics_count_what_happened() {
         assert!(text.contains(line), "{line} is not in\n{text}");
     }
     replica.stop().await;
+}
+
+/// The most memory that a process has had resident, in bytes.
+fn most_resident(pid: u32) -> usize {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.unwrap().trim().trim_end_matches("kB").trim();
+    kib.parse::<usize>().unwrap() * 1024
+}
+
+/// What the permits count is what the process takes: seen from outside, with
+/// several times the limit offered while Kafka is silent.
+#[actix_web::test]
+async fn the_memory_limit_bounds_the_process() {
+    const LIMIT_BYTES: usize = 64 << 20;
+    const OFFERS: usize = 160;
+    let Some(home) = kafka_or_skip() else { return };
+    let options = Options::one_node().proxied();
+    let cluster = KafkaCluster::start(&home, options).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let users = credential(SECRET_ID, SECRET_KEY, "");
+    std::fs::write(folder.path().join("users.toml"), users).unwrap();
+    let settings = format!("[delivery]\ndeadline = \"5s\"\nmemory_limit = {LIMIT_BYTES}\n");
+    std::fs::write(folder.path().join("forebay.toml"), settings).unwrap();
+    let bootstrap = cluster.bootstrap().join(",");
+    let arguments = ["--config", "forebay.toml", "--credentials", "users.toml"];
+    let arguments = [&arguments[..], &["--brokers", &bootstrap]].concat();
+    let forebay = Forebay::start(folder.path(), &arguments);
+    let make = json!({"UseAutoCreateTopic": true, "PartitionNum": 4});
+    let mut datahub = None;
+    await_condition(LIMIT, "a task", async || {
+        let made = forebay.call("CreateDatahubTask", &new_task_with("m", "m", &make));
+        datahub = made["Result"]["DatahubId"].as_str().map(str::to_owned);
+        datahub.is_some()
+    })
+    .await
+    .unwrap();
+    let value = "x".repeat(900 << 10);
+    let messages: Vec<_> = (0..4).map(|_| json!({"Body": &value})).collect();
+    let body = json!({"DataHubId": datahub, "Message": messages}).to_string();
+    let request = signed("SendMessage", body.as_bytes());
+    let call = async |request: &[u8]| {
+        let mut client = Client::connect(forebay.api).await;
+        client.send(request).await;
+        client.answer().await.response()
+    };
+    let warm = call(&request).await;
+    assert!(warm["Error"].is_null(), "{warm}");
+    let before = most_resident(forebay.pid());
+
+    cluster.proxy(0).set_mode(Mode::HoldResponses);
+    let answers = join_all((0..OFFERS).map(|_| call(&request))).await;
+    let count = |code: &str| {
+        let codes = answers
+            .iter()
+            .map(|answer| answer["Error"]["Code"].as_str());
+        codes.filter(|found| *found == Some(code)).count()
+    };
+    let shed = count("RequestLimitExceeded");
+    let taken = OFFERS - shed;
+    assert!(shed > OFFERS / 2 && taken > 0, "{shed} of {OFFERS} refused");
+    let grown = most_resident(forebay.pid()) - before;
+    println!("{taken} of {OFFERS} taken, {} MiB more", grown >> 20);
+    // The body, its records in batches, and what a frame adds.
+    assert!(grown < 3 * LIMIT_BYTES, "{} MiB more", grown >> 20);
+    cluster.proxy(0).set_mode(Mode::Pass);
+    await_condition(LIMIT, "messages are taken again", async || {
+        call(&request).await["Error"].is_null()
+    })
+    .await
+    .unwrap();
+    forebay.stop();
 }
