@@ -2,6 +2,10 @@
 //! happens to the brokers. Against three real ones.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::print_stdout,
+    reason = "what was counted is shown with the test"
+)]
 
 mod harness;
 
@@ -11,11 +15,13 @@ use std::time::{Duration, Instant};
 
 use forebay::config::Config;
 use forebay_api::MessageId;
+use forebay_engine::route::partition_for_key;
 use forebay_testkit::{
     AfterDrop, KafkaCluster, Mode, Options, StoredRecord, Towards, kafka_or_skip,
 };
-use harness::Replica;
+
 use harness::load::{Load, LoadState, Sent, Tally, Told, check};
+use harness::{LIMIT, Replica};
 
 const PARTITIONS: i32 = 8;
 const CONNECTIONS: usize = 8;
@@ -90,11 +96,13 @@ impl Run {
 
     async fn await_failures(&self, more: usize) {
         let wanted = self.failures() + more;
+        let limit = Instant::now() + LIMIT;
         while self.failures() < wanted {
             assert!(
                 self.senders.iter().all(|sender| !sender.is_finished()),
                 "a sender has failed"
             );
+            assert!(Instant::now() < limit, "a fault that is not felt");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -182,11 +190,10 @@ async fn brokers_are_cut_off_frozen_and_restarted_in_turn(cluster: &KafkaCluster
     let topic = "cut-off";
     let run = Run::start_with(cluster, topic, Duration::from_secs(4)).await;
     run.await_messages(2_000).await;
-    for (node, mode) in [
-        (0, Mode::Blackhole),
-        (1, Mode::Reset),
-        (2, Mode::HoldResponses),
-    ] {
+    // One that messages with a key have to go to.
+    let partition = partition_for_key(b"key-0", PARTITIONS as usize) as i32;
+    for mode in [Mode::Blackhole, Mode::Reset, Mode::HoldResponses] {
+        let node = cluster.leader_of(topic, partition).await.unwrap().unwrap();
         cluster.proxy(node).set_mode(mode);
         run.await_failures(2 * CONNECTIONS).await;
         cluster.proxy(node).set_mode(Mode::Pass);
