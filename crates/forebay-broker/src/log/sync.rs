@@ -2,6 +2,7 @@
 //! before, for all producers that wait.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 
@@ -121,7 +122,9 @@ impl Drop for SyncPool {
 impl Partition {
     fn sync_queued(&self) {
         *self.sync_phase.lock() = SyncPhase::Running;
-        self.sync();
+        if catch_unwind(AssertUnwindSafe(|| self.sync())).is_err() {
+            self.sync_panicked();
+        }
         let again = {
             let mut phase = self.sync_phase.lock();
             let again = *phase == SyncPhase::RunningAndDueAgain;
@@ -135,6 +138,16 @@ impl Partition {
         if again {
             self.services.sync_queue.push(self.itself());
         }
+    }
+
+    /// The thread goes on for other partitions; whoever waits for this one is
+    /// refused, as after a failed fdatasync.
+    fn sync_panicked(&self) {
+        let mut state = self.state.lock();
+        state.break_down(&self.label, "syncing has panicked".to_owned());
+        let (stored, health) = (state.stored, state.health.clone());
+        drop(state);
+        self.publish(stored, health);
     }
 
     /// Makes durable what has been appended so far, and says so.
