@@ -91,9 +91,15 @@ impl Disk {
         );
     }
 
-    /// Notes a write that went well.
+    /// Notes a write that went well. On a full disk a small one may, beside the
+    /// large ones that fail: that is no end of it.
     pub(crate) fn write_done(&self) {
-        if self.refusing.load(Ordering::Relaxed) && self.refusing.swap(false, Ordering::Relaxed) {
+        // Where nothing can be told of the space, the write tells.
+        let is_short = || self.free_bytes().is_ok_and(|free| free < ROOM_BYTES);
+        if self.refusing.load(Ordering::Relaxed)
+            && !is_short()
+            && self.refusing.swap(false, Ordering::Relaxed)
+        {
             tracing::info!("writing to the data directory works again");
         }
     }

@@ -14,6 +14,7 @@
 //! * [`sdk_or_skip`] and [`SdkHome`]: the genuine SDKs of all four languages.
 //! * [`browser_or_skip`] and [`Browser`]: headless Chromium, driven over WebDriver.
 //! * [`CountingRelay`]: counts connections and bytes on their way to a server.
+//! * [`SmallDisk`]: a file system that is soon full.
 //! * [`TcpBalancer`]: spreads connections over the replicas that are ready.
 //!
 //! Tests that need Java, Maven, Python, Node or Go skip themselves, saying so,
@@ -44,6 +45,7 @@ mod python_sdk;
 mod sdk_home;
 mod sdk_session;
 mod server_properties;
+mod small_disk;
 mod tcp_balancer;
 mod wire_client;
 mod wire_log;
@@ -62,6 +64,7 @@ pub use proxy::{AfterDrop, FaultProxy, Mode, Towards};
 pub use python_sdk::{PythonSdk, python_sdk_or_skip};
 pub use sdk_home::{Sdk, SdkHome, sdk_or_skip};
 pub use sdk_session::SdkSession;
+pub use small_disk::SmallDisk;
 pub use tcp_balancer::{Backend, TcpBalancer};
 pub use wire_client::{TopicPartition, WireClient};
 pub use wire_log::{NewRecord, StoredRecord};

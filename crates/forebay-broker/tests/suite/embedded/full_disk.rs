@@ -1,62 +1,13 @@
 //! A disk without space: a small tmpfs.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use std::time::Duration;
 
 use forebay_broker::Broker;
+use forebay_testkit::SmallDisk;
 
 use crate::batches::batch;
 use crate::target::{await_that, config, start};
 use crate::wire::{Client, SET};
-
-/// A file system of 1 MiB; `None` where this process may not mount.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount_or_skip() -> Option<Self> {
-        let dir = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=1m", "tmpfs"])
-            .arg(dir.path())
-            .stderr(Stdio::null())
-            .status();
-        if mounted.is_ok_and(|status| status.success()) {
-            return Some(Self(dir));
-        }
-        let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
-        assert!(!is_ci, "no right to mount a small tmpfs, and CI=true");
-        Self::skip_note();
-        None
-    }
-
-    #[expect(clippy::print_stderr, reason = "a skipped test has to say so")]
-    fn skip_note() {
-        eprintln!("skipped: no right to mount a small tmpfs here");
-    }
-
-    fn path(&self) -> &Path {
-        self.0.path()
-    }
-
-    /// Leaves no byte free.
-    fn fill_up(&self) {
-        let rest = vec![1; 1 << 20];
-        std::fs::write(self.path().join("rest"), rest).unwrap_err();
-    }
-
-    fn free(&self, name: &str) {
-        std::fs::remove_file(self.path().join(name)).unwrap();
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
-        assert!(unmounted.unwrap().success());
-    }
-}
 
 /// Writes until refused; answers how many batches were stored.
 fn write_until_refused(client: &mut Client, id: i64, value: &str) -> i32 {
@@ -74,7 +25,7 @@ fn write_until_refused(client: &mut Client, id: i64, value: &str) -> i32 {
 
 #[tokio::test]
 async fn refuses_clearly_reads_go_on_and_space_heals() {
-    let Some(disk) = SmallDisk::mount_or_skip() else {
+    let Some(disk) = SmallDisk::mount_or_skip(1) else {
         return;
     };
     let (broker, mut client) = start(disk.path()).await;
@@ -86,7 +37,7 @@ async fn refuses_clearly_reads_go_on_and_space_heals() {
     assert!(stored > 5);
     assert_eq!(client.read_all("t", 0).len(), stored as usize);
     // Not even a topic fits; nothing half-made is left of it.
-    disk.fill_up();
+    disk.fill_up("rest", 0);
     assert_eq!(client.create_topic("u", 1, &[]), 56);
     assert_eq!(client.read_all("t", 0).len(), stored as usize);
     disk.free("ballast");
@@ -105,7 +56,7 @@ async fn refuses_clearly_reads_go_on_and_space_heals() {
 /// What makes room works on a disk with no byte left.
 #[tokio::test]
 async fn is_freed_by_deleting_a_topic() {
-    let Some(disk) = SmallDisk::mount_or_skip() else {
+    let Some(disk) = SmallDisk::mount_or_skip(1) else {
         return;
     };
     let (broker, mut client) = start(disk.path()).await;
@@ -113,7 +64,7 @@ async fn is_freed_by_deleting_a_topic() {
     let id = client.producer_id();
     let value = "v".repeat(20_000);
     write_until_refused(&mut client, id, &value);
-    disk.fill_up();
+    disk.fill_up("rest", 0);
     assert_eq!(client.create_topic("u", 1, &[]), 56);
     assert_eq!(client.delete_topic("t"), 0);
     assert_eq!(client.create_topic("t", 1, &[]), 0);
@@ -124,7 +75,7 @@ async fn is_freed_by_deleting_a_topic() {
 
 #[tokio::test]
 async fn is_freed_by_retention() {
-    let Some(disk) = SmallDisk::mount_or_skip() else {
+    let Some(disk) = SmallDisk::mount_or_skip(1) else {
         return;
     };
     let mut settings = config(disk.path());
@@ -136,7 +87,7 @@ async fn is_freed_by_retention() {
     let id = client.producer_id();
     let value = "v".repeat(20_000);
     let stored = write_until_refused(&mut client, id, &value);
-    disk.fill_up();
+    disk.fill_up("rest", 0);
     let keep_less = [(SET, "retention.bytes", "100000")];
     assert_eq!(client.alter_topic("t", &keep_less), 0);
     await_that("old segments are gone", || {
@@ -144,5 +95,30 @@ async fn is_freed_by_retention() {
     });
     let row = client.produce("t", 0, batch((id, 0, stored), &[&value]));
     assert_eq!((row.error_code, row.base_offset), (0, i64::from(stored)));
+    broker.stop().await;
+}
+
+/// Otherwise each of the small ones would be the end of it, in the log, to
+/// `/readyz` and to whoever waits with a large one.
+#[tokio::test]
+async fn a_small_write_that_still_fits_is_no_end_of_a_full_disk() {
+    let Some(disk) = SmallDisk::mount_or_skip(8) else {
+        return;
+    };
+    let (broker, mut client) = start(disk.path()).await;
+    assert_eq!(client.create_topic("t", 1, &[]), 0);
+    let id = client.producer_id();
+    disk.fill_up("rest", 100_000);
+    let large = "v".repeat(200_000);
+    let row = client.produce("t", 0, batch((id, 0, 0), &[&large]));
+    assert_eq!(row.error_code, 56);
+    assert!(broker.disk_space().is_full());
+    let row = client.produce("t", 0, batch((id, 0, 0), &["small"]));
+    assert_eq!((row.error_code, row.base_offset), (0, 0));
+    assert!(broker.disk_space().is_full());
+    disk.free("rest");
+    assert!(!broker.disk_space().is_full());
+    let row = client.produce("t", 0, batch((id, 0, 1), &[&large]));
+    assert_eq!((row.error_code, row.base_offset), (0, 1));
     broker.stop().await;
 }
