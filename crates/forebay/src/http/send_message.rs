@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use forebay_api::answer::{MessageIds, PartlyStored};
 use forebay_api::{Action, ApiError, ErrorCode, SendMessageRequest};
+use forebay_broker::DiskSpace;
 use forebay_engine::activity::Refusal;
 use forebay_engine::clock::unix_millis;
 use forebay_engine::delivery::{Delivery, MessageOutcome, Report};
@@ -53,6 +54,14 @@ pub(super) fn submit(
     if !task.is_running() {
         count_refused(Refusal::Suspended);
         return Err(ApiError::task_suspended(datahub_id));
+    }
+    // The broker would refuse each attempt until the deadline, and nobody could
+    // say then what became of the messages.
+    if shared.disk.as_ref().is_some_and(DiskSpace::is_full) {
+        count_refused(Refusal::NotStored);
+        return Err(not_stored(
+            "the disk of the embedded broker is full; free space, or delete topics",
+        ));
     }
     let messages: Vec<OutgoingMessage<'_>> = request
         .messages

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use forebay_api::tc3::Verifier;
 use forebay_api::{Action, ApiError};
+use forebay_broker::DiskSpace;
 use forebay_engine::Engine;
 
 use super::body::BodyPace;
@@ -23,6 +24,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: RequestMetrics,
     pub(crate) clock_skew: ClockSkew,
     pub(crate) problems: ProblemLog,
+    /// The embedded broker's, where there is one.
+    pub(crate) disk: Option<DiskSpace>,
     pub(crate) settings: RequestSettings,
 }
 

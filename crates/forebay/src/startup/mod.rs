@@ -52,7 +52,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
     if let Some(embedded) = &embedded {
         embedded.make_ready(&engine).await?;
     }
-    let shared = shared(&config, &engine, &credentials);
+    let shared = shared(&config, &engine, &credentials, embedded.as_ref());
     let presence = Presence::new(engine.clone(), sockets.api());
     let places = Places {
         api: Place::new(sockets.api(), protection.api.as_ref()),
@@ -120,7 +120,12 @@ async fn start_embedded(config: &mut Config) -> Result<Option<EmbeddedBroker>, S
     Ok(Some(embedded))
 }
 
-fn shared(config: &Config, engine: &Engine, credentials: &Arc<CredentialStore>) -> Arc<Shared> {
+fn shared(
+    config: &Config,
+    engine: &Engine,
+    credentials: &Arc<CredentialStore>,
+    embedded: Option<&EmbeddedBroker>,
+) -> Arc<Shared> {
     Arc::new(Shared {
         engine: engine.clone(),
         credentials: Arc::clone(credentials),
@@ -128,6 +133,7 @@ fn shared(config: &Config, engine: &Engine, credentials: &Arc<CredentialStore>) 
         metrics: RequestMetrics::new(),
         clock_skew: ClockSkew::default(),
         problems: ProblemLog::default(),
+        disk: embedded.map(EmbeddedBroker::disk_space),
         settings: RequestSettings::new(config),
     })
 }
