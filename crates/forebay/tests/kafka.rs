@@ -174,7 +174,7 @@ async fn a_topic_deleted_under_a_running_task_is_noticed() {
     .await;
     replica.await_ready().await;
     let make = json!({"UseAutoCreateTopic": true, "PartitionNum": 1});
-    let (_, datahub) = replica.create_task_with("gone", "gone", &make).await;
+    let (task_id, datahub) = replica.create_task_with("gone", "gone", &make).await;
     assert_eq!(
         ids(&replica.call("SendMessage", &one_message(&datahub)).await).len(),
         1
@@ -187,6 +187,10 @@ async fn a_topic_deleted_under_a_running_task_is_noticed() {
     })
     .await
     .unwrap();
+    let task = json!({"TaskId": task_id}).to_string();
+    let described = replica.call("DescribeDatahubTask", &task).await.response();
+    let trouble = described["Result"]["ErrorMessage"].as_str().unwrap();
+    assert!(trouble.contains("the topic [gone] is gone"), "{described}");
     replica.stop().await;
 }
 

@@ -1,9 +1,11 @@
-//! The topic that a task to be created aims at: allowed, there, or made.
+//! The topic that a task aims at: allowed, there, or made; and what it is now.
+
+use std::time::Duration;
 
 use forebay_api::{ApiError, ErrorCode};
 use forebay_engine::task::Target;
 use forebay_engine::{Engine, TopicError};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::error;
 
@@ -38,6 +40,38 @@ pub(super) async fn ensure_target(
             "Kafka did not answer within the deadline; the topic may have been made, the task was not",
         )),
     }
+}
+
+/// How long describing a task waits for Kafka: the rest of the answer does not
+/// need it.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// What a task's topic is at this moment.
+pub(super) enum TargetNow {
+    /// It has so many partitions, whatever it was created with.
+    Partitions(i32),
+    /// The cluster says that there is none.
+    Gone,
+    /// The cluster was not to be asked in time.
+    NotKnown,
+}
+
+/// Asks the cluster, for a second at most.
+pub(super) async fn target_now(engine: &Engine, target: &Target) -> TargetNow {
+    let looked_up = engine.ensure_topic(&target.instance, &target.topic, None);
+    match timeout(LOOK, looked_up).await {
+        Ok(Ok(info)) => match i32::try_from(info.partitions) {
+            Ok(count) if count > 0 => TargetNow::Partitions(count),
+            _ => TargetNow::NotKnown,
+        },
+        Ok(Err(TopicError::NotFound(_))) => TargetNow::Gone,
+        Ok(Err(_)) | Err(_) => TargetNow::NotKnown,
+    }
+}
+
+/// What is wrong with a task whose topic is gone.
+pub(super) fn gone(topic: &str) -> String {
+    format!("the topic [{topic}] is gone: make it again, or delete the task")
 }
 
 fn told(refusal: TopicError, target: &Target) -> ApiError {

@@ -25,7 +25,7 @@ use super::flattened_request::Encoding;
 use super::held_json::HeldJson;
 use super::raw_request::RawRequest;
 use super::shared::Shared;
-use super::target_topic::ensure_target;
+use super::target_topic::{TargetNow, ensure_target, gone, target_now};
 use super::task_shapes::{new_task, view};
 
 /// An action on tasks whose caller is known.
@@ -79,7 +79,7 @@ impl Run<'_> {
     ) -> Result<Vec<u8>, ApiError> {
         match action {
             Action::CreateDatahubTask => self.create(body).await,
-            Action::DescribeDatahubTask => self.describe(body),
+            Action::DescribeDatahubTask => self.describe(body).await,
             Action::ModifyDatahubTask => self.modify(body).await,
             Action::DeleteDatahubTask => self.change(action, body, DeleteTask).await,
             Action::PauseDatahubTask => self.change(action, body, PauseTask).await,
@@ -121,11 +121,18 @@ impl Run<'_> {
         Ok(answer::result(&created, self.request_id))
     }
 
-    fn describe(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
+    async fn describe(&self, body: RequestParameters<'_>) -> Result<Vec<u8>, ApiError> {
         let task_id = tasks::parse_task_id(body)?;
         self.caller.may(Action::DescribeDatahubTask)?;
         let task = self.existing(&task_id)?;
-        let view = view(&task, &self.shared.engine);
+        // First, so that the view has what is known of the topic by then.
+        let now = target_now(&self.shared.engine, &task.spec.target).await;
+        let mut view = view(&task, &self.shared.engine);
+        match now {
+            TargetNow::Partitions(count) => view.target.partition_num = Some(count),
+            TargetNow::Gone => view.error_message = gone(&view.target.topic),
+            TargetNow::NotKnown => {}
+        }
         Ok(answer::result(
             &DescribeTaskAnswer::from(&view),
             self.request_id,
