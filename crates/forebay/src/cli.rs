@@ -107,7 +107,7 @@ pub struct SettingFlags {
     /// Address of the API; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<String>,
-    /// Address of metrics and probes [default: 127.0.0.1:8081]
+    /// Address of console, metrics and probes [default: 127.0.0.1:8081]
     #[arg(long, value_name = "ADDR:PORT")]
     pub admin_listen: Option<String>,
     /// Kafka's bootstrap addresses, of instance ckafka-forebay0; without them an embedded broker is started

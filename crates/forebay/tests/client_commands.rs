@@ -297,6 +297,9 @@ fn where_no_service_is_the_advice_is_to_start_one() {
         "{err}"
     );
     assert!(err.contains("is forebay running"), "{err}");
+    // No host can have that name, so no name server is asked.
+    let err = list("http://no..host:8080").failed(1);
+    assert!(err.contains("cannot connect to http://no..host"), "{err}");
     let err = list("ftp://127.0.0.1").failed(2);
     assert!(
         err.contains("http://host:port or https://host:port"),

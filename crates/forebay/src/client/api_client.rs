@@ -145,7 +145,9 @@ impl ApiClient {
             ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => true,
             ureq::Error::Timeout(limit) => matches!(limit, Timeout::Resolve | Timeout::Connect),
             // What connect(2) alone says; the others also come later.
-            ureq::Error::Io(error) => error.kind() == ErrorKind::ConnectionRefused,
+            ureq::Error::Io(error) => {
+                error.kind() == ErrorKind::ConnectionRefused || is_unknown_host(error)
+            }
             _ => false,
         };
         if before_connected {
@@ -159,6 +161,13 @@ impl ApiClient {
         }
         self.no_answer(error)
     }
+}
+
+/// The standard library has no kind for a failed look-up, only this text.
+fn is_unknown_host(error: &std::io::Error) -> bool {
+    error
+        .to_string()
+        .starts_with("failed to lookup address information")
 }
 
 /// Found during the handshake, before any request.
