@@ -26,6 +26,37 @@ async fn without_kafka_it_lives_and_says_why_it_is_not_ready() {
     replica.stop().await;
 }
 
+/// The whole answer, which the connection's end ends.
+fn raw_answer(address: SocketAddr, method: &str, path: &str) -> String {
+    let mut connection = TcpStream::connect(address).unwrap();
+    connection.set_read_timeout(Some(LIMIT)).unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    connection.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[actix_web::test]
+async fn probes_by_head_get_the_same_without_a_body() {
+    let replica = Replica::start(|_| {}).await;
+    let admin = replica.running.admin;
+    for (path, status) in [("/livez", "200"), ("/readyz", "503"), ("/metrics", "200")] {
+        let ask = move || {
+            [
+                raw_answer(admin, "HEAD", path),
+                raw_answer(admin, "POST", path),
+            ]
+        };
+        let [head, post] = tokio::task::spawn_blocking(ask).await.unwrap();
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        assert!(head.ends_with("\r\n\r\n"), "{head}");
+        assert!(post.starts_with("HTTP/1.1 405 "), "{post}");
+        assert!(post.contains("allow: GET, HEAD\r\n"), "{post}");
+    }
+    replica.stop().await;
+}
+
 #[actix_web::test]
 async fn drains_then_refuses_and_answers_everything_accepted() {
     let replica = Replica::start(|config| {

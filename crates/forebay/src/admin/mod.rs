@@ -9,8 +9,8 @@ use std::time::Duration;
 use actix_server::{Server, ServerBuilder};
 use actix_service::map_config;
 use actix_web::dev::AppConfig;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{App, HttpResponse, web};
+use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
+use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, web};
 
 use crate::console::{self, Console, security_headers};
 use crate::http::Listener;
@@ -45,11 +45,29 @@ pub(crate) fn serve(
             .app_data(web::Data::new(state.clone()))
             .wrap(security_headers())
             .configure(console::routes(state.console.clone()))
-            .route("/metrics", web::get().to(metrics))
-            .route("/livez", web::get().to(probes::livez))
-            .route("/readyz", web::get().to(probes::readyz));
+            .service(readable("/metrics", metrics))
+            .service(readable("/livez", probes::livez))
+            .service(readable("/readyz", probes::readyz));
         map_config(app, |()| AppConfig::default())
     })
+}
+
+/// What is there to GET is there to HEAD (RFC 9110, 9.1), which some load
+/// balancers probe by; other methods are 405.
+fn readable<F, Args>(path: &'static str, page: F) -> Resource
+where
+    F: Handler<Args, Output = HttpResponse> + Clone,
+    Args: FromRequest + 'static,
+{
+    let head = web::head().to(page.clone());
+    web::resource(path)
+        .route(web::get().to(page))
+        .route(head)
+        .default_service(web::to(async || {
+            HttpResponse::MethodNotAllowed()
+                .insert_header((ALLOW, "GET, HEAD"))
+                .finish()
+        }))
 }
 
 /// Prometheus text format 0.0.4.
