@@ -67,7 +67,7 @@ pub(super) fn registry(error: RegistryError) -> ApiError {
         ),
         RegistryError::NotStored(reason) => not_stored(reason),
         RegistryError::NotReady(_) => not_stored(error),
-        RegistryError::Unknown(reason) => unknown(reason),
+        RegistryError::Unknown(reason) => outcome_unknown(reason),
         RegistryError::TooManyCalls { .. } => ApiError::new(
             ErrorCode::RequestLimitExceeded,
             format!("not stored: {error}; send again a little later"),
@@ -226,15 +226,25 @@ pub(super) fn worker_died() -> ApiError {
 pub(super) fn mailbox(error: &MailboxError) -> ApiError {
     match error {
         MailboxError::Closed => {
-            unknown("the task registry of this replica is stopping or starting again")
+            outcome_unknown("the task registry of this replica is stopping or starting again")
         }
-        MailboxError::Timeout => unknown("no answer within the deadline"),
+        MailboxError::Timeout => outcome_unknown("no answer within the deadline"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_change_of_a_task_is_no_delivery() {
+        let lost = registry(RegistryError::Unknown("no answer".to_owned()));
+        assert_eq!(lost.code, ErrorCode::FailedOperation);
+        let expected = "outcome unknown: no answer; look before asking again";
+        assert_eq!(lost.message, expected);
+        let closed = mailbox(&MailboxError::Closed);
+        assert!(closed.message.starts_with("outcome unknown: "));
+    }
 
     #[test]
     fn tasks_of_a_topic_in_use_are_named_or_counted() {

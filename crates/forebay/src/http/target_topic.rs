@@ -36,7 +36,7 @@ pub(super) async fn ensure_target(
             Ok(())
         }
         Ok(Err(refusal)) => Err(told(refusal, target)),
-        Err(_) => Err(error::unknown(
+        Err(_) => Err(error::outcome_unknown(
             "Kafka did not answer within the deadline; the topic may have been made, the task was not",
         )),
     }

@@ -236,7 +236,7 @@ impl Run<'_> {
         match timeout_at(self.deadline, self.shared.engine.registry().send(message)).await {
             Ok(Ok(reply)) => reply.map_err(error::registry),
             Ok(Err(mailbox)) => Err(error::mailbox(&mailbox)),
-            Err(_) => Err(error::unknown("no answer within the deadline")),
+            Err(_) => Err(error::outcome_unknown("no answer within the deadline")),
         }
     }
 }
