@@ -37,6 +37,7 @@ pub mod send_message;
 pub mod tasks;
 pub mod tc3;
 pub mod topics;
+mod unique_keys;
 pub mod utc_time;
 pub mod v1;
 

@@ -16,6 +16,7 @@ use crate::echo::clipped;
 use crate::error_code::{ApiError, ErrorCode};
 use crate::flattened::RequestParameters;
 use crate::limits::MAX_MANAGEMENT_BODY_BYTES;
+use crate::unique_keys::UniqueKeys;
 
 /// A request's parameters as a tree.
 #[derive(Debug)]
@@ -44,10 +45,15 @@ fn parse_json(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
         ));
     }
     match serde_json::from_slice(body) {
-        Ok(Value::Object(map)) => Ok(map),
-        Ok(other) => Err(ApiError::new(
+        Ok(UniqueKeys(Value::Object(map))) => Ok(map),
+        Ok(UniqueKeys(other)) => Err(ApiError::new(
             ErrorCode::InvalidParameter,
             format!("request: expected an object, got {}", kind(&other)),
+        )),
+        // The only thing that is wrong with JSON in good form is a key given twice.
+        Err(error) if error.is_data() => Err(ApiError::new(
+            ErrorCode::InvalidParameter,
+            format!("request: {error}"),
         )),
         Err(error) => Err(ApiError::new(
             ErrorCode::InvalidParameter,
