@@ -6,8 +6,8 @@
 mod harness;
 
 use harness::{
-    Replica, SECRET_ID, SECRET_KEY, credential, now, one_message, signed, signed_head, with_body,
-    with_chunks,
+    Client, Replica, SECRET_ID, SECRET_KEY, credential, now, one_message, signed, signed_head,
+    with_body, with_chunks,
 };
 
 const DATAHUB: &str = "datahub-aaaaaaaa";
@@ -363,5 +363,40 @@ async fn a_signature_is_checked_before_the_encoding() {
         X-TC-Version: 2019-08-19\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}";
     let (code, _) = replica.send(request).await.error();
     assert_eq!(code, "AuthFailure.InvalidAuthorization");
+    replica.stop().await;
+}
+
+#[actix_web::test]
+async fn a_key_given_twice_changes_no_task() {
+    let replica = Replica::start(|_| {}).await;
+    let body = r#"{"TaskId":"task-aaaaaaaa","TaskId":"task-bbbbbbbb"}"#;
+    for action in ["PauseDatahubTask", "DeleteDatahubTask"] {
+        let (code, message) = replica.call(action, body).await.error();
+        assert_eq!(code, "InvalidParameter", "{message}");
+        assert!(message.contains("[TaskId] is given twice"), "{message}");
+    }
+    replica.stop().await;
+}
+
+/// actix-http closes after such a request without a word of its own.
+#[actix_web::test]
+async fn an_offer_to_upgrade_is_answered_and_the_connection_closed_aloud() {
+    let replica = Replica::start(|_| {}).await;
+    let body = one_message(DATAHUB).into_bytes();
+    let head = signed_head("SendMessage", &body, now(), SECRET_ID, SECRET_KEY);
+    let offer = "Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n\
+                 HTTP2-Settings: AAMAAABkAAQAAP__\r\n";
+    let mut client = replica.connect().await;
+    client.send(&with_body(head + offer, &body)).await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("connection"), Some("close"));
+    assert!(client.closed().await);
+    let mut client = Client::connect(replica.running.admin).await;
+    let probe = format!("GET /livez HTTP/1.1\r\nHost: admin\r\n{offer}\r\n");
+    client.send(probe.as_bytes()).await;
+    let answer = client.answer().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.header("connection"), Some("close"));
     replica.stop().await;
 }

@@ -7,13 +7,14 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_server::{Server, ServerBuilder};
-use actix_service::map_config;
+use actix_service::{Service as _, map_config};
 use actix_web::dev::AppConfig;
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::{App, FromRequest, Handler, HttpResponse, Resource, web};
 
 use crate::console::{self, Console, security_headers};
-use crate::http::Listener;
+use crate::http::{Listener, offers_upgrade};
 use crate::readiness::Readiness;
 use crate::recorder::Exposition;
 
@@ -44,6 +45,18 @@ pub(crate) fn serve(
         let app = App::new()
             .app_data(web::Data::new(state.clone()))
             .wrap(security_headers())
+            .wrap_fn(|request, pages| {
+                let closes = offers_upgrade(&request);
+                let answered = pages.call(request);
+                async move {
+                    let mut answered = answered.await?;
+                    if closes {
+                        let head = answered.response_mut().head_mut();
+                        head.set_connection_type(ConnectionType::Close);
+                    }
+                    Ok(answered)
+                }
+            })
             .configure(console::routes(state.console.clone()))
             .service(readable("/metrics", metrics))
             .service(readable("/livez", probes::livez))

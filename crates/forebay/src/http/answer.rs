@@ -125,11 +125,11 @@ impl Answer {
         }
     }
 
-    /// The HTTP response; `close` also when the replica is on its way out.
+    /// The HTTP response; `closes` where the connection ends with it.
     /// The request counts as accepted until it is sent.
     pub(super) fn into_response(
         self,
-        draining: bool,
+        closes: bool,
         accepted: Option<AcceptedRequest>,
     ) -> HttpResponse {
         let mut response = HttpResponse::build(self.status);
@@ -139,7 +139,7 @@ impl Answer {
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             response.insert_header(("Allow", "GET, POST"));
         }
-        if self.close || draining {
+        if self.close || closes {
             response.force_close();
         }
         response.body(HeldBody {

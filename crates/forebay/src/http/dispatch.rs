@@ -9,7 +9,7 @@ use actix::dev::SendError;
 use actix::{Actor as _, Addr};
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::http::header::CONTENT_LENGTH;
-use actix_web::http::{Method, StatusCode, Version};
+use actix_web::http::{ConnectionType, Method, StatusCode, Version};
 use actix_web::{Error, HttpMessage as _, HttpResponse};
 use forebay_api::limits::MAX_RAW_BODY_BYTES;
 use forebay_api::{Action, ApiError, ErrorCode};
@@ -85,8 +85,10 @@ impl Worker {
             Box::pin(self.refuse(&mut request, error::draining(), id)).await
         };
         self.record(&answer, id, started.elapsed());
-        let draining = self.shared.lifecycle.phase() > Phase::Serving;
-        let response: HttpResponse = answer.into_response(draining, accepted);
+        // actix-http closes after a request that offered an upgrade; said aloud, or
+        // clients would send their next one into the closing connection.
+        let closes = self.shared.lifecycle.phase() > Phase::Serving || offers_upgrade(&request);
+        let response: HttpResponse = answer.into_response(closes, accepted);
         Ok(request.into_response(response))
     }
 
@@ -260,6 +262,12 @@ pub(super) async fn loaded(topic: &Topic, deadline: Instant) -> Result<(), ApiEr
             "Kafka did not tell of the topic within the deadline",
         )),
     }
+}
+
+/// `Connection: Upgrade`, as Java's HttpClient and `curl --http2` offer HTTP/2 without
+/// TLS. Nobody has to accept it (RFC 9110, 7.8).
+pub(crate) fn offers_upgrade(request: &ServiceRequest) -> bool {
+    request.head().connection_type() == ConnectionType::Upgrade
 }
 
 /// Paths and methods where SDKs never go.

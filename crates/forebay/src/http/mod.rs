@@ -41,6 +41,7 @@ use actix_web::dev::{AppConfig, ServiceRequest, fn_service};
 pub(crate) use authenticate::Caller;
 pub(crate) use clock_skew::ClockSkew;
 pub(crate) use connection::ConnectionCount;
+pub(crate) use dispatch::offers_upgrade;
 pub(crate) use error::{query as query_error, reserved_topic};
 pub(crate) use listener::Listener;
 pub(crate) use on_behalf::act_for;
