@@ -217,7 +217,7 @@ async fn a_registry_topic_that_is_lost_leaves_the_last_state_until_there_is_one_
     assert_eq!(ids(&sent).len(), 1);
     let id = json!({"TaskId": task}).to_string();
     let (_, message) = replica.call("PauseDatahubTask", &id).await.error();
-    let started = ["not stored: ", "delivery unknown: "];
+    let started = ["not stored: ", "outcome unknown: "];
     assert!(
         started.iter().any(|start| message.starts_with(start)),
         "{message}"
