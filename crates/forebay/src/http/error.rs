@@ -30,9 +30,14 @@ pub(super) fn unknown(reason: impl std::fmt::Display) -> ApiError {
 
 /// RequestLimitExceeded: the only code that the SDKs' own retries know.
 pub(super) fn memory(refusal: &MemoryLimitReached) -> ApiError {
+    // What is larger than the whole limit fits at no time.
+    let advice = match refusal.asked > refusal.limit {
+        true => "send less in one request, or raise delivery.memory_limit",
+        false => "send again a little later",
+    };
     ApiError::new(
         ErrorCode::RequestLimitExceeded,
-        format!("not stored: {refusal}; send again a little later"),
+        format!("not stored: {refusal}; {advice}"),
     )
 }
 
@@ -235,6 +240,20 @@ pub(super) fn mailbox(error: &MailboxError) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_never_fits_is_not_to_be_sent_again() {
+        let refused = |asked| {
+            let refusal = MemoryLimitReached {
+                asked,
+                in_flight: 90,
+                limit: 100,
+            };
+            memory(&refusal).message.to_string()
+        };
+        assert!(refused(100).ends_with("; send again a little later"));
+        assert!(refused(101).contains("; send less in one request"));
+    }
 
     #[test]
     fn a_change_of_a_task_is_no_delivery() {

@@ -19,7 +19,7 @@ pub(crate) struct ProblemLog {
 impl ProblemLog {
     /// Logs `error` if it tells of trouble on our side.
     pub(super) fn answered(&self, action: &str, error: &ApiError, request_id: &str) {
-        if !is_ours(error) {
+        if !is_ours(action, error) {
             return;
         }
         let Some(held_back) = self.turn(unix_millis()) else {
@@ -54,11 +54,14 @@ impl ProblemLog {
     }
 }
 
-/// A paused task is FailedOperation too, by contract, and nobody's trouble.
-fn is_ours(error: &ApiError) -> bool {
+/// A paused task is FailedOperation too, by contract, and so are an offset that is
+/// not there and a record that cannot be shown: nobody's trouble.
+fn is_ours(action: &str, error: &ApiError) -> bool {
     match error.code {
         ErrorCode::InternalError | ErrorCode::ResourceUnavailableKafkaStorageError => true,
-        ErrorCode::FailedOperation => !error.message.starts_with("task status suspended"),
+        ErrorCode::FailedOperation => {
+            !error.message.starts_with("task status suspended") && !action.starts_with("Fetch")
+        }
         _ => false,
     }
 }
@@ -78,10 +81,13 @@ mod tests {
     }
 
     #[test]
-    fn a_paused_task_is_no_trouble() {
-        assert!(!is_ours(&ApiError::task_suspended("datahub-aaaaaaaa")));
-        assert!(!is_ours(&ApiError::missing("Body")));
+    fn what_callers_bring_about_is_no_trouble() {
+        let suspended = ApiError::task_suspended("datahub-aaaaaaaa");
+        assert!(!is_ours("SendMessage", &suspended));
+        assert!(!is_ours("SendMessage", &ApiError::missing("Body")));
+        let no_such_offset = ApiError::new(ErrorCode::FailedOperation, "offset 7: x");
+        assert!(!is_ours("FetchMessageByOffset", &no_such_offset));
         let lost = ApiError::new(ErrorCode::FailedOperation, "delivery unknown: x");
-        assert!(is_ours(&lost));
+        assert!(is_ours("SendMessage", &lost));
     }
 }

@@ -130,7 +130,7 @@ fn refused(error: SubmitError, datahub_id: &str) -> ApiError {
         } => ApiError::new(
             ErrorCode::InvalidParameterValue,
             format!(
-                "Message.{index} makes a record of {actual} bytes, \
+                "Message[{index}] makes a record of {actual} bytes, \
                  the limit of its topic (max.message.bytes) is {limit}"
             ),
         ),

@@ -170,9 +170,9 @@ fn overtaken(lines: &[Line], outcome: &Outcome) -> bool {
     })
 }
 
-/// ` (line 7)` where the service speaks of `Message.6` of the request.
+/// ` (line 7)` where the service speaks of `Message[6]` of the request.
 fn named_line(error: &str, lines: &[Line]) -> String {
-    let after = error.split_once("Message.").map(|(_, after)| after);
+    let after = error.split_once("Message[").map(|(_, after)| after);
     let digits = after.and_then(|after| after.split(|c: char| !c.is_ascii_digit()).next());
     let index = digits.and_then(|digits| digits.parse::<usize>().ok());
     match index.and_then(|index| lines.get(index)) {
@@ -210,9 +210,9 @@ mod tests {
 
     #[test]
     fn the_line_of_a_message_is_named() {
-        let error = "InvalidParameterValue: Message.1 makes a record of 9 bytes";
+        let error = "InvalidParameterValue: Message[1] makes a record of 9 bytes";
         assert_eq!(named_line(error, &lines(&["", ""])), " (line 12)");
-        assert_eq!(named_line("Message.7 is", &lines(&["", ""])), "");
+        assert_eq!(named_line("Message[7] is", &lines(&["", ""])), "");
         assert_eq!(named_line("no message", &lines(&[""])), "");
     }
 }
