@@ -81,7 +81,7 @@ pub struct Registry {
 impl Registry {
     /// Starts a registry on the current arbiter. It loads by itself, retrying
     /// while the log is unreachable; [`StatusHandle::settled`] waits for it.
-    /// Should it panic, it is started again: see [`restart`].
+    /// Should it panic, it is started again and reads the log anew.
     ///
     /// # Panics
     /// Outside an actix system.

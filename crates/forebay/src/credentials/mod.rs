@@ -82,7 +82,7 @@ impl CredentialStore {
 
     /// Reads the file at `path` as [`Self::open`] does, keeps nothing and makes
     /// nothing; it may be missing where `open` would make it. Warns where others
-    /// can get at it, as [`keep_current`] does.
+    /// can get at it, as the watch over the file does.
     ///
     /// # Errors
     /// When it cannot be read, or is not right.
