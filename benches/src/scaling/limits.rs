@@ -72,7 +72,7 @@ impl Default for Standing {
     }
 }
 
-/// Series that a task has: three outcomes and bytes (`telemetry.rs`).
+/// Series that a task has: three outcomes and bytes (`telemetry/task.rs`).
 const SERIES_PER_TASK: usize = 4;
 
 /// Requests for each topic and round of upkeep: metadata, settings.

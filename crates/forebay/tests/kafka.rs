@@ -125,7 +125,7 @@ async fn refusals_that_need_a_registry() {
     let (code, message) = call("SendMessage", &send(&datahub, &big)).await.error();
     assert_eq!(code, "InvalidParameterValue", "{message}");
     assert!(
-        message.contains("Message.1") && message.contains("1048588"),
+        message.contains("Message[1]") && message.contains("1048588"),
         "{message}"
     );
 
