@@ -18,6 +18,33 @@ use crate::{
     topic::Producer,
 };
 
+/// A topic of an instance that is never asked, with one partition and one running
+/// producer for each writer. On `threads` run the producers that are started later,
+/// as after a panic.
+pub(crate) fn detached_topic(
+    telemetry: &Telemetry,
+    threads: Arc<ProducerThreads>,
+    writers: impl IntoIterator<Item = Box<dyn PartitionWriter>>,
+) -> Topic {
+    let config = InstanceConfig {
+        id: "ckafka-forebay0".to_owned(),
+        brokers: Vec::new(),
+        embedded: false,
+        compression: None,
+        security: Security::default(),
+    };
+    let instance = Arc::new(Instance::new(&config, threads, telemetry, None));
+    let producers = (0..).zip(writers).map(|(partition, writer)| {
+        let queue = Arc::new(PartitionQueue::new(partition));
+        let batches = telemetry.batches.clone();
+        let suspicion = Arc::clone(&instance.suspicion);
+        let actor = ProducerActor::new(Arc::clone(&queue), writer, batches, suspicion);
+        Producer::started(queue, actor.start())
+    });
+    let producers = producers.collect();
+    Topic::with_producers("orders", instance, producers)
+}
+
 /// A topic without a Kafka: the way of messages from their routing to their
 /// acknowledgement, with the caller's own writers in the place of connections.
 pub struct DetachedTopic {
@@ -34,25 +61,9 @@ impl DetachedTopic {
     /// Outside an actix system.
     pub fn start(writers: impl IntoIterator<Item = Box<dyn PartitionWriter>>) -> Self {
         let telemetry = Telemetry::new();
-        let config = InstanceConfig {
-            id: "ckafka-forebay0".to_owned(),
-            brokers: Vec::new(),
-            embedded: false,
-            compression: None,
-            security: Security::default(),
-        };
         let threads = Arc::new(ProducerThreads::new(1));
-        let instance = Arc::new(Instance::new(&config, threads, &telemetry, None));
-        let producers = (0..).zip(writers).map(|(partition, writer)| {
-            let queue = Arc::new(PartitionQueue::new(partition));
-            let batches = telemetry.batches.clone();
-            let suspicion = Arc::clone(&instance.suspicion);
-            let actor = ProducerActor::new(Arc::clone(&queue), writer, batches, suspicion);
-            Producer::started(queue, actor.start())
-        });
-        let producers = producers.collect();
         Self {
-            topic: Topic::with_producers("orders", instance, producers),
+            topic: detached_topic(&telemetry, threads, writers),
             metrics: telemetry.task("task-forebay0"),
             admission: Admission::new(usize::MAX),
         }

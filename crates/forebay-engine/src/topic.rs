@@ -346,43 +346,22 @@ pub(crate) fn replication_factor(metadata: &TopicMetadata) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use actix::Actor as _;
-    use forebay_kafka::{
-        security::Security,
-        writer::fake::{FakeLog, FakeStep, FakeWriter},
+    use forebay_kafka::writer::{
+        PartitionWriter,
+        fake::{FakeLog, FakeStep, FakeWriter},
     };
 
     use super::*;
-    use crate::{
-        instance::{InstanceConfig, ProducerThreads},
-        telemetry::Telemetry,
-    };
+    use crate::{bench_support::detached_topic, instance::ProducerThreads, telemetry::Telemetry};
 
     #[actix::test]
     async fn a_producer_that_panicked_is_started_anew_and_its_neighbour_is_left_alone() {
-        let telemetry = Telemetry::new();
         let threads = Arc::new(ProducerThreads::new(1));
-        let config = InstanceConfig {
-            id: "ckafka-forebay0".to_owned(),
-            brokers: Vec::new(),
-            embedded: false,
-            compression: None,
-            security: Security::default(),
-        };
-        let instance = Instance::new(&config, Arc::clone(&threads), &telemetry, None);
-        let instance = Arc::new(instance);
-        let producers = [FakeStep::PanicUnsealed, FakeStep::Ack(Duration::ZERO)];
-        let producers = (0..).zip(producers).map(|(partition, step)| {
-            let queue = Arc::new(PartitionQueue::new(partition));
-            let writer = FakeWriter::new(FakeLog::default(), [step]);
-            let batches = telemetry.batches.clone();
-            let suspicion = Arc::clone(&instance.suspicion);
-            let writer = Box::new(writer);
-            let actor = ProducerActor::new(Arc::clone(&queue), writer, batches, suspicion);
-            Producer::started(queue, actor.start())
+        let steps = [FakeStep::PanicUnsealed, FakeStep::Ack(Duration::ZERO)];
+        let writers = steps.map(|step| -> Box<dyn PartitionWriter> {
+            Box::new(FakeWriter::new(FakeLog::default(), [step]))
         });
-        let producers = producers.collect();
-        let topic = Topic::with_producers("orders", Arc::clone(&instance), producers);
+        let topic = detached_topic(&Telemetry::new(), Arc::clone(&threads), writers);
         let view = topic.view().expect("made so");
         let address = |partition: usize| {
             let address = view.partitions[partition].address.lock();
