@@ -4,18 +4,27 @@
 use forebay_broker::DiskSpace;
 use forebay_engine::Engine;
 
+use crate::http::Shared;
 use crate::lifecycle::{Lifecycle, Phase};
 
 /// All that readiness depends on. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct Readiness {
     pub(crate) engine: Engine,
-    pub(crate) lifecycle: Lifecycle,
+    lifecycle: Lifecycle,
     /// The embedded broker's, where there is one.
-    pub(crate) disk: Option<DiskSpace>,
+    disk: Option<DiskSpace>,
 }
 
 impl Readiness {
+    pub(crate) fn of(shared: &Shared) -> Self {
+        Self {
+            engine: shared.engine.clone(),
+            lifecycle: shared.lifecycle.clone(),
+            disk: shared.disk.clone(),
+        }
+    }
+
     /// Why the replica is not ready; empty if it is.
     pub(crate) fn reasons(&self) -> Vec<String> {
         let mut reasons = self.engine.readiness();

@@ -58,11 +58,7 @@ pub async fn start(mut config: Config) -> Result<Running, StartError> {
         api: Place::new(sockets.api(), protection.api.as_ref()),
         admin: Place::new(sockets.admin(), protection.admin.as_ref()),
     };
-    let readiness = Readiness {
-        engine: engine.clone(),
-        lifecycle: shared.lifecycle.clone(),
-        disk: embedded.as_ref().map(EmbeddedBroker::disk_space),
-    };
+    let readiness = Readiness::of(&shared);
     let console = console(&config, &shared, &readiness, places, &presence);
     let admin_state = AdminState {
         readiness,
