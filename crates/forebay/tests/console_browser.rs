@@ -11,7 +11,7 @@ use forebay::config::Config;
 use forebay_testkit::{
     Browser, BrowserDriver, KafkaCluster, Options, browser_or_skip, kafka_or_skip,
 };
-use harness::console_visitor::{open, open_address, sign_in};
+use harness::console_visitor::{open, open_address, page_of_sent, sign_in};
 use harness::https::{Ca, files};
 use harness::{Replica, SECRET_KEY, credential, one_message};
 use serde_json::json;
@@ -313,15 +313,8 @@ async fn a_hostile_message_is_shown_as_text() {
         return;
     };
     let replica = Replica::start_embedded().await;
-    let body =
-        json!({"DataHubId": "datahub-forebay0", "Message": [{"Body": HOSTILE, "Key": HOSTILE}]});
-    let sent = replica
-        .call("SendMessage", &body.to_string())
-        .await
-        .response();
-    let id = sent["MessageId"][0].as_str().unwrap();
-    let path = format!("/messages?mode=id&id={id}");
-    let browser = signed_in(&driver, &replica, &path).await;
+    let page = page_of_sent(&replica, json!({"Body": HOSTILE, "Key": HOSTILE})).await;
+    let browser = signed_in(&driver, &replica, &page).await;
     for css in ["#key-panel pre", "#value-panel pre"] {
         browser
             .wait_text(css, "<script>window.hacked=1</script>")

@@ -8,7 +8,7 @@ mod harness;
 use std::sync::Arc;
 
 use forebay_testkit::{Browser, BrowserDriver, browser_or_skip};
-use harness::console_visitor::{open, sign_in, visit};
+use harness::console_visitor::{open, page_of_sent, sign_in, visit};
 use harness::{Replica, SECRET_ID, SECRET_KEY};
 use serde_json::{Value, json};
 
@@ -101,12 +101,9 @@ async fn a_message_of_brackets_does_not_break_the_page() {
     };
     let replica = Replica::start_embedded().await;
     let deep = "[".repeat(30_000) + &"]".repeat(30_000);
-    let body = json!({"DataHubId": "datahub-forebay0", "Message": [{"Body": deep}]});
-    let sent = replica.call("SendMessage", &body.to_string()).await;
-    let sent = sent.response();
-    let id = sent["MessageId"][0].as_str().unwrap();
+    let page = page_of_sent(&replica, json!({"Body": deep})).await;
     let browser = signed_in(&driver, &replica).await;
-    visit(&browser, &replica, &format!("/messages?mode=id&id={id}")).await;
+    visit(&browser, &replica, &page).await;
     browser.wait_text("#value-panel", "[[[[").await.unwrap();
     browser
         .wait_text("article.message", "60,000 bytes")

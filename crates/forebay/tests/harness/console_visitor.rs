@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use forebay_testkit::{Browser, BrowserDriver};
+use serde_json::{Value, json};
 
 use super::{Replica, SECRET_ID};
 
@@ -34,4 +35,14 @@ pub async fn sign_in(browser: &Browser, secret_key: &str) {
     browser.fill("#secret-id", SECRET_ID).await.unwrap();
     browser.fill("#secret-key", secret_key).await.unwrap();
     browser.click("button[type=submit]").await.unwrap();
+}
+
+/// Sends one message to the quickstart task, for the console to show. Gives the path
+/// of the page that shows it.
+pub async fn page_of_sent(replica: &Replica, message: Value) -> String {
+    let body = json!({"DataHubId": "datahub-forebay0", "Message": [message]});
+    let sent = replica.call("SendMessage", &body.to_string()).await;
+    let sent = sent.response();
+    let id = sent["MessageId"][0].as_str().unwrap();
+    format!("/messages?mode=id&id={id}")
 }
